@@ -1,0 +1,39 @@
+"""membatch: load large sets of memory records into a database, validated, de-duplicated, merged."""
+
+from membatch.config import Config
+from membatch.errors import (
+    ConfigError,
+    MembatchError,
+    SourceError,
+    StoreBusyError,
+    StoreError,
+    StoreMismatchError,
+    SurroundingsError,
+)
+from membatch.memory import Memory
+from membatch.report import Report
+from membatch.runs import process, report, resume, retry, validate
+from membatch.validate import ValidationResult, validate_memory
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Memory",
+    "MembatchError",
+    "Report",
+    "SourceError",
+    "StoreBusyError",
+    "StoreError",
+    "StoreMismatchError",
+    "SurroundingsError",
+    "ValidationResult",
+    "__version__",
+    "process",
+    "report",
+    "resume",
+    "retry",
+    "validate",
+    "validate_memory",
+]

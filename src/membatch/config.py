@@ -1,0 +1,307 @@
+"""Every setting with its default and bounds, and where each value came from.
+
+Rule: plain frozen data, resolved once per run; flag over environment over file over default; an unknown
+key is an error that suggests the nearest name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from membatch.errors import CATEGORIES, ConfigError
+from membatch.memory import SCOPE_FIELDS
+
+DEFAULT_STORE: Final = "sqlite:///memories.db"
+CONFIG_FILE: Final = "membatch.toml"
+ENVIRONMENT_PREFIX: Final = "MEMBATCH_"
+
+Strategy = Literal["memory-only", "exact", "similar"]
+Isolation = Literal["record", "batch", "run"]
+Timing = Literal["inline", "before", "only"]
+
+DEFAULT_GUARDS: Final = (
+    "subject",
+    "participants",
+    "when",
+    "numbers",
+    "names",
+    "symbols",
+    "substitution",
+    "order",
+    "negation",
+    "valence",
+    "limits",
+)
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all sections share."""
+
+
+class BatchSettings(_Section):
+    """How records are grouped into transactions."""
+
+    size: Annotated[int, Meta(ge=1, le=1_000_000)] | Literal["auto"] = "auto"
+    min: Annotated[int, Meta(ge=1)] = 100
+    max: Annotated[int, Meta(ge=1, le=1_000_000)] = 50_000
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    isolation: Isolation = "record"
+    memory_limit: str = "80%"
+
+
+class DedupSettings(_Section):
+    """What makes two memories the same."""
+
+    strategy: Strategy = "similar"
+    threshold: str = "0.8"
+    scope: tuple[str, ...] = ("user_id", "namespace")
+    against: Literal["store", "run"] = "store"
+    same_id: Literal["newer", "update", "reject"] = "newer"
+    guards: tuple[str, ...] = DEFAULT_GUARDS
+    review_from: str | None = None
+
+
+class ValidationSettings(_Section):
+    """When validation happens: with each batch, in a pass before, or alone."""
+
+    timing: Timing = "inline"
+
+
+class ToleranceSettings(_Section):
+    """How many rejections a run bears before it stops."""
+
+    max_errors: Annotated[int, Meta(ge=0)] | None = None
+    max_error_rate: Annotated[float, Meta(ge=0, le=1)] | None = 0.5
+    min_sample: Annotated[int, Meta(ge=1)] = 1000
+    by_category: dict[str, Annotated[int, Meta(ge=0)]] = {}
+
+
+class SourceSettings(_Section):
+    """Bounds on what is read."""
+
+    max_record_bytes: Annotated[int, Meta(ge=1_000, le=1_000_000_000)] = 16 * 1024 * 1024
+    max_depth: Annotated[int, Meta(ge=8, le=500)] = 100
+
+
+class LogSettings(_Section):
+    """How the command talks."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Config(_Section):
+    """All settings of a run; build one with `Config.load` or by keyword, then `check` it."""
+
+    store: str = DEFAULT_STORE
+    format: str | None = None
+    redact: bool = False
+    batch: BatchSettings = BatchSettings()
+    dedup: DedupSettings = DedupSettings()
+    merge: dict[str, str] = {}
+    validation: ValidationSettings = ValidationSettings()
+    tolerance: ToleranceSettings = ToleranceSettings()
+    source: SourceSettings = SourceSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        **flags: Any,
+    ) -> Config:
+        """Return the effective settings: `flags` over environment over file over default.
+
+        `path` names a TOML file; without it `membatch.toml` in the current folder is read if it is there.
+        A flag is given by its dotted name with `__` for the dot: `batch__size=500`; None means not given.
+        Raises ConfigError for unknown keys, values of the wrong kind, or an unreadable file.
+        """
+        return resolve(path, os.environ if environment is None else environment, flags).config
+
+    def check(self) -> Config:
+        """Return self if the settings fit together, else raise ConfigError."""
+        if self.batch.min > self.batch.max:
+            raise ConfigError(f"batch.min = {self.batch.min} is above batch.max = {self.batch.max}: exchange them")
+        threshold = ratio(self.dedup.threshold, "dedup.threshold")
+        if threshold <= 0:
+            raise ConfigError("dedup.threshold must be above 0: at 0 everything would be the same")
+        if self.dedup.review_from is not None:
+            review_from = ratio(self.dedup.review_from, "dedup.review_from")
+            if not 0 < review_from <= threshold:
+                raise ConfigError(
+                    f"dedup.review_from = {self.dedup.review_from} must lie above 0 and not above "
+                    f"dedup.threshold = {self.dedup.threshold}"
+                )
+        if not self.dedup.scope:
+            raise ConfigError("dedup.scope is empty: name at least one of " + ", ".join(SCOPE_FIELDS))
+        for name in self.dedup.scope:
+            if name not in SCOPE_FIELDS:
+                raise ConfigError(f"dedup.scope names {name!r}" + _suggest(name, SCOPE_FIELDS))
+        for name in self.tolerance.by_category:
+            if name not in CATEGORIES:
+                raise ConfigError(f"tolerance.by_category names {name!r}" + _suggest(name, CATEGORIES))
+        memory_bytes(self.batch.memory_limit, 1 << 40)
+        return self
+
+    def to_toml(self) -> str:
+        """Return the settings as TOML text that `load` reads back to equal settings."""
+        import tomli_w
+
+        return tomli_w.dumps(_without_none(to_plain(self)))
+
+
+class Resolved(NamedTuple):
+    """Settings and, for each dotted name, where its value came from."""
+
+    config: Config
+    origin: dict[str, str]
+
+
+def resolve(
+    path: str | os.PathLike[str] | None, environment: Mapping[str, str], flags: Mapping[str, Any]
+) -> Resolved:
+    """Return the effective settings and the origin of each; see `Config.load` for the order and the errors."""
+    values = _flatten(to_plain(Config()))
+    origin = dict.fromkeys(values, "default")
+    layers = [
+        (f"file {Path(path or CONFIG_FILE)}", _from_file(path)),
+        ("environment", _from_environment(environment)),
+        ("flag", {name.replace("__", "."): value for name, value in flags.items() if value is not None}),
+    ]
+    for source, layer in layers:
+        for name, value in layer.items():
+            known = name in values or name.split(".")[0] == "merge" or name.startswith("tolerance.by_category.")
+            if not known:
+                raise ConfigError(f"{source}: unknown setting {name!r}" + _suggest(name, values))
+            values[name] = value
+            origin[name] = source
+    try:
+        config = msgspec.convert(_nest(values), Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"a setting is not acceptable: {error}") from None
+    return Resolved(config.check(), origin)
+
+
+def to_plain(config: Config) -> dict[str, Any]:
+    """Return the settings as nested plain values, ready for JSON; passwords in the store's URL are hidden."""
+    plain: dict[str, Any] = msgspec.to_builtins(config)
+    plain["store"] = hide_password(config.store)
+    return plain
+
+
+def flat_settings(config: Config) -> dict[str, Any]:
+    """Return each setting by its dotted name."""
+    return _flatten(to_plain(config))
+
+
+def hide_password(url: str) -> str:
+    """Return the URL with its password, if it has one, replaced by three asterisks."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
+
+
+def ratio(text: str, name: str) -> Fraction:
+    """Return a decimal between 0 and 1 as an exact fraction; raise ConfigError naming the setting otherwise."""
+    try:
+        value = Fraction(Decimal(text))
+    except (InvalidOperation, ValueError, OverflowError):
+        raise ConfigError(f"{name} = {text!r} is not a decimal number: write one like 0.8") from None
+    if not 0 <= value <= 1:
+        raise ConfigError(f"{name} = {text} must lie between 0 and 1")
+    if value.denominator > 10**9:
+        raise ConfigError(f"{name} = {text} has too many digits: at most nine after the point")
+    return value
+
+
+def memory_bytes(text: str, total: int) -> int:
+    """Return a limit like "80%", "512MB" or "2GiB" in bytes, percentages being of `total`."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%|[kKMGT]?i?B?)\s*", text)
+    if match is None:
+        raise ConfigError(f'batch.memory_limit = {text!r}: write a share like "80%" or a size like "512MB"')
+    number, unit = float(match[1]), match[2]
+    if unit == "%":
+        return int(total * number / 100)
+    base = 1024 if "i" in unit else 1000
+    power = " kMGT".index(unit[0].replace("K", "k")) if unit and unit[0] in "kKMGT" else 0
+    return int(number * base**power)
+
+
+def _from_file(path: str | os.PathLike[str] | None) -> dict[str, Any]:
+    file = Path(path or CONFIG_FILE)
+    if path is None and not file.is_file():
+        return {}
+    try:
+        with file.open("rb") as stream:
+            document = tomllib.load(stream, parse_float=Decimal)
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    return {name: _settle(value) for name, value in _flatten(document).items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    names = _flatten(to_plain(Config()))
+    known = {ENVIRONMENT_PREFIX + name.upper().replace(".", "_"): name for name in names}
+    found: dict[str, Any] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX):
+            continue
+        if variable not in known:
+            raise ConfigError(f"environment: unknown setting {variable}" + _suggest(variable, known))
+        name = known[variable]
+        found[name] = text.split(",") if isinstance(names[name], list | tuple) else text
+    return found
+
+
+def _settle(value: Any) -> Any:
+    # Thresholds are compared as the decimals that were written; everything else may be a float.
+    if isinstance(value, Decimal):
+        return str(value)
+    return value
+
+
+def _flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, Mapping) and (value or prefix == ""):
+            flat.update(_flatten(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for name, value in flat.items():
+        *path, last = name.split(".")
+        holder = nested
+        for part in path:
+            if not isinstance(holder.get(part), dict):
+                holder[part] = {}
+            holder = holder[part]
+        if not isinstance(holder.get(last), dict):
+            holder[last] = str(value) if last in ("threshold", "review_from") and value is not None else value
+    return nested
+
+
+def _without_none(value: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: _without_none(item) if isinstance(item, dict) else item for name, item in value.items()}
+    return {name: item for name, item in kept.items() if item is not None and item != {}}
+
+
+def _suggest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f": did you mean {nearest[0]!r}?" if nearest else f": known are {', '.join(sorted(known))}"

@@ -1,0 +1,344 @@
+"""The outcome of each record: the Plan of a batch.
+
+Rule: pure and sequential; a record sees the store as the batch found it and what earlier records of the batch
+did to it. Three steps, the first that applies decides: digest, id, candidates.
+Data in: a batch, what the index found for it, the rows of those memories, the rules. Data out: a Plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import msgspec
+
+from membatch import merge
+from membatch.config import Config, ratio
+from membatch.patch import Document
+from membatch.plan import (
+    Batch,
+    Candidate,
+    ContentHash,
+    Digest,
+    Duplicate,
+    Hits,
+    Hold,
+    Insert,
+    MemoryKey,
+    Merge,
+    Plan,
+    Reject,
+    Rejection,
+    Similar,
+    Step,
+    StoredRow,
+)
+from membatch.similarity import guards
+
+_decode = msgspec.json.decode
+
+
+class Rules(NamedTuple):
+    """What decides in one run, resolved once from the settings."""
+
+    strategy: str
+    same_id: str
+    threshold: Fraction
+    review_from: Fraction
+    only_run: bool
+    guards: Mapping[str, guards.GuardRow]
+    merge: merge.Rules
+
+
+def rules_of(config: Config) -> Rules:
+    """Return the rules that the settings name; raises ConfigError."""
+    threshold = ratio(config.dedup.threshold, "dedup.threshold")
+    review_from = config.dedup.review_from
+    return Rules(
+        strategy=config.dedup.strategy,
+        same_id=config.dedup.same_id,
+        threshold=threshold,
+        review_from=threshold if review_from is None else ratio(review_from, "dedup.review_from"),
+        only_run=config.dedup.against == "run",
+        guards=guards.resolve(config.dedup.guards),
+        merge=merge.Rules(config.merge),
+    )
+
+
+def decide(
+    batch: Batch,
+    hits: Hits,
+    rows: Mapping[MemoryKey, StoredRow],
+    rules: Rules,
+    *,
+    next_key: MemoryKey,
+    first_of_run: MemoryKey,
+    refused: frozenset[Digest] = frozenset(),
+) -> Plan:
+    """Return the plan of a batch.
+
+    `next_key` is the key of the next memory, `first_of_run` that of the run's first; `refused` holds the
+    digests of records that were rejected for their id before, which the same input meets again.
+    """
+    return _Decider(batch, hits, rows, rules, next_key, first_of_run, refused).plan()
+
+
+class _Decider:
+    def __init__(
+        self,
+        batch: Batch,
+        hits: Hits,
+        rows: Mapping[MemoryKey, StoredRow],
+        rules: Rules,
+        next_key: MemoryKey,
+        first_of_run: MemoryKey,
+        refused: frozenset[Digest],
+    ) -> None:
+        self._batch, self._hits, self._rows, self._rules = batch, hits, rows, rules
+        self._next_key = next_key
+        self._oldest = first_of_run if rules.only_run else MemoryKey(0)
+        self._refused = refused
+        self._refused_here: set[Digest] = set()
+        # What earlier records of this batch did.
+        self._by_digest: dict[Digest, MemoryKey] = {}
+        self._by_id: dict[tuple[str, str], MemoryKey] = {}
+        self._by_hash: dict[ContentHash, list[MemoryKey]] = {}
+        self._founded: dict[int, MemoryKey] = {}  # record -> the memory whose founder it is
+        self._founder: dict[MemoryKey, int] = {}  # the same, the other way
+        self._replaced: set[MemoryKey] = set()
+        self._survivors: dict[MemoryKey, merge.Survivor] = {}
+        self._facts: dict[MemoryKey, guards.Facts] = {}
+        self._refusals: dict[int, dict[str, int]] = {}
+        self._scores: dict[int, list[tuple[int, int]]] = {}
+
+    def plan(self) -> Plan:
+        steps = [self._step(record) for record in range(len(self._batch))]
+        return Plan(batch=self._batch, steps=steps, refusals=self._refusals, scores=self._scores)
+
+    def _step(self, record: int) -> Step:
+        batch = self._batch
+        rejection = batch.rejections.get(record)
+        if rejection is not None:
+            return Reject(record, rejection)
+        digest = batch.digests[record]
+        known = self._by_digest.get(digest) or self._hits.by_digest.get(record)
+        if known is not None:
+            return Duplicate(record, known)
+        holder = self._holder_of_id(record)
+        if holder is not None:
+            return self._same_id(record, holder)
+        if self._rules.strategy == "memory-only":
+            return self._insert(record)
+        return self._consolidate(record)
+
+    def _holder_of_id(self, record: int) -> MemoryKey | None:
+        name = (self._batch.scopes[record], self._batch.ids[record])
+        holder = self._by_id.get(name)
+        if holder is None:
+            holder = self._hits.by_id.get(record)
+            if holder is not None and (self._rows[holder].scope, self._rows[holder].id) != name:
+                return None  # a collision of 64-bit hashes
+        return holder
+
+    def _same_id(self, record: int, holder: MemoryKey) -> Step:
+        mode = self._rules.same_id
+        digest = self._batch.digests[record]
+        if mode == "update":
+            return self._replace(record, holder)
+        if mode == "newer" and digest not in self._refused and digest not in self._refused_here:
+            mine = self._survivor(holder).stated.updated_at
+            other = self._document(record).get("updated_at")
+            if other is not None and (mine is None or merge.sortable(other) > merge.sortable(mine)):
+                return self._replace(record, holder)
+            if holder in self._led_to_by_hash(record):
+                judged = self._judge(record, holder, equal_hashes=True)
+                if judged.verdict == "same":
+                    merged = merge.merge(self._survivor(holder), self._document(record), self._rules.merge)
+                    if merged is not None:
+                        return self._absorb(record, Candidate(holder, "hash"), merged)
+        return self._conflict(record, holder)
+
+    def _conflict(self, record: int, holder: MemoryKey) -> Reject:
+        digest, identity = self._batch.digests[record], self._batch.ids[record]
+        self._refused_here.add(digest)
+        theirs = _beginning(self._survivor(holder).document["summary"])
+        ours = _beginning(self._document(record)["summary"])
+        rejection = Rejection(
+            category="deduplication",
+            code="id-conflict",
+            message=f"id {_beginning(identity)} belongs to a memory that says {theirs}; this record says {ours}",
+            raw=self._raw(record),
+            format="membatch",
+            digest=digest,
+            id=identity,
+        )
+        return Reject(record, rejection)
+
+    def _raw(self, record: int) -> bytes:
+        identity = msgspec.json.encode(self._batch.ids[record])
+        return b'{"id":' + identity + b"," + self._batch.records[record][1:]
+
+    def _consolidate(self, record: int) -> Step:
+        unsure: tuple[Candidate, dict[str, str]] | None = None
+        for candidate in self._candidates(record):
+            judged = self._judge(record, candidate.memory, equal_hashes=candidate.step == "hash")
+            if judged.verdict == "different":
+                refusals = self._refusals.setdefault(record, {})
+                for name in judged.fired:
+                    refusals[name] = refusals.get(name, 0) + 1
+                continue
+            fired = dict(judged.fired)
+            if Fraction(candidate.shared, candidate.union) < self._rules.threshold:
+                fired["review_from"] = "unsure"
+            if not fired:
+                merged = merge.merge(self._survivor(candidate.memory), self._document(record), self._rules.merge)
+                if merged is not None:
+                    return self._absorb(record, candidate, merged)
+                fired[guards.LIMITS] = "unsure"
+            if unsure is None:
+                unsure = (candidate, fired)
+        if unsure is None:
+            return self._insert(record)
+        return self._hold(record, *unsure)
+
+    def _led_to_by_hash(self, record: int) -> set[MemoryKey]:
+        stored = self._hits.by_hash.get(record)
+        here = self._by_hash.get(self._batch.content_hashes[record])
+        if stored is None and here is None:
+            return set()
+        return {key for key in stored or () if key not in self._replaced}.union(here or ())
+
+    def _candidates(self, record: int) -> list[Candidate]:
+        led_to = self._led_to_by_hash(record)
+        found = [Candidate(key, "hash") for key in sorted(led_to) if key >= self._oldest]
+        similar = self._hits.similar.get(record)
+        if similar is not None:
+            found.extend(self._similar(record, similar, led_to))
+        return found
+
+    def _similar(self, record: int, hits: list[Similar], led_to: set[MemoryKey]) -> list[Candidate]:
+        """Return the memories whose founders are similar, the best first, ties by age."""
+        found = []
+        for hit in hits:
+            if hit.memory:
+                key = None if hit.memory in self._replaced else hit.memory
+            else:
+                key = self._founded.get(hit.record)
+            if key is not None and key >= self._oldest:
+                self._scores.setdefault(record, []).append((hit.shared, hit.union))
+                if key not in led_to:
+                    found.append(Candidate(key, "similar", hit.shared, hit.union))
+        return sorted(found, key=lambda candidate: (-Fraction(candidate.shared, candidate.union), candidate.memory))
+
+    def _judge(self, record: int, memory: MemoryKey, *, equal_hashes: bool) -> guards.Judgement:
+        mine = self._record_facts(record)
+        other = self._facts.get(memory)
+        if other is None:
+            other = self._facts[memory] = guards.Facts(self._survivor(memory).document)
+        return guards.judge(self._rules.guards, mine, other, equal_hashes=equal_hashes)
+
+    def _record_facts(self, record: int) -> guards.Facts:
+        if self._now_at != record:
+            self._now_at, self._now = record, guards.Facts(_decode(self._batch.records[record]))
+        return self._now
+
+    _now_at = -1
+    _now: guards.Facts
+
+    def _document(self, record: int) -> Document:
+        return self._record_facts(record).document
+
+    def _survivor(self, memory: MemoryKey) -> merge.Survivor:
+        survivor = self._survivors.get(memory)
+        if survivor is None:
+            founder = self._founder.get(memory)
+            if founder is not None:
+                survivor = merge.Survivor(_decode(self._batch.records[founder]), None)
+            else:
+                row = self._rows[memory]
+                survivor = merge.Survivor(_decode(row.record), row.stated)
+            self._survivors[memory] = survivor
+        return survivor
+
+    def _insert(self, record: int) -> Insert:
+        key = self._found(record)
+        return Insert(record, key)
+
+    def _hold(self, record: int, candidate: Candidate, fired: dict[str, str]) -> Hold:
+        key = self._found(record)
+        return Hold(record, key, candidate.memory, candidate.step, candidate.shared, candidate.union, fired)
+
+    def _found(self, record: int) -> MemoryKey:
+        batch, key = self._batch, self._next_key
+        self._next_key = MemoryKey(key + 1)
+        self._by_digest[batch.digests[record]] = key
+        self._by_id[batch.scopes[record], batch.ids[record]] = key
+        self._by_hash.setdefault(batch.content_hashes[record], []).append(key)
+        self._founded[record] = key
+        self._founder[key] = record
+        return key
+
+    def _absorb(self, record: int, candidate: Candidate, merged: merge.Merged) -> Merge:
+        memory = candidate.memory
+        survivor = self._survivor(memory)
+        before = survivor.stated_text()
+        survivor.take(merged)
+        self._facts.pop(memory, None)
+        self._lead(record, memory)
+        return Merge(
+            record=record,
+            memory=memory,
+            step=candidate.step,
+            shared=candidate.shared,
+            union=candidate.union,
+            replaces=False,
+            forward=merged.forward,
+            reverse=merged.reverse,
+            stated=survivor.stated_text(),
+            stated_before=before,
+            rules=merged.rules,
+            conflicts=merged.conflicts,
+            guards={},
+        )
+
+    def _lead(self, record: int, memory: MemoryKey) -> None:
+        self._by_digest[self._batch.digests[record]] = memory
+        keys = self._by_hash.setdefault(self._batch.content_hashes[record], [])
+        if memory not in keys:
+            keys.append(memory)
+
+    def _replace(self, record: int, memory: MemoryKey) -> Merge:
+        survivor = self._survivor(memory)
+        before, old = survivor.stated_text(), survivor.document
+        document: dict[str, Any] = self._document(record)
+        survivor.become(_decode(self._batch.records[record]))
+        self._facts.pop(memory, None)
+        for keys in self._by_hash.values():
+            if memory in keys:
+                keys.remove(memory)
+        self._replaced.add(memory)
+        self._founded.pop(self._founder.pop(memory, -1), None)
+        self._founded[record] = memory
+        self._founder[memory] = record
+        self._lead(record, memory)
+        return Merge(
+            record=record,
+            memory=memory,
+            step="id",
+            shared=1,
+            union=1,
+            replaces=True,
+            forward=[["replace", document]],
+            reverse=[["replace", old]],
+            stated=None,
+            stated_before=before,
+            rules=[f"same_id:{self._rules.same_id}"],
+            conflicts=[],
+            guards={},
+        )
+
+
+def _beginning(text: str) -> str:
+    shown = text if len(text) <= 60 else text[:59] + "…"
+    return f'"{shown}"'

@@ -1,0 +1,153 @@
+"""Canonical text, digest, content hash, derived id and tokens: what makes two records the same.
+
+Rule: pure functions of a record; every definition here carries a version, so that a store knows when its
+fingerprints were made by another one. Data in: Memory. Data out: bytes and integers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from typing import Any, Final, NewType
+
+import msgspec
+
+from membatch.memory import HASH_VERSION, Memory
+from membatch.plan import ContentHash, Digest
+
+DIGEST_BYTES: Final = 16
+
+# The name-based part of RFC 9562 ids that membatch derives; made once with uuid4.
+ID_NAMESPACE: Final = bytes.fromhex("6f4a1c0e5b7d4f0c9a3e2d8171c4be59")
+
+NormalText = NewType("NormalText", str)
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.decode
+# A number that might not be in canonical form: fraction, exponent, minus zero, or more than 15 digits.
+_ODD_NUMBER: Final = re.compile(rb"[0-9][.eE]|[0-9]{16}|-0")
+_LARGEST_EXACT_INTEGER: Final = 2**53
+
+
+def record_json(memory: Memory) -> bytes:
+    """Return the record without its id as JSON: defaults omitted, keys sorted, times UTC, list order kept."""
+    identity, memory.id = memory.id, None
+    try:
+        return _encode(memory)
+    finally:
+        memory.id = identity
+
+
+def digest(memory: Memory, record: bytes) -> Digest:
+    """Return the digest of a record whose `record_json` is given: SHA-256, its first 16 bytes.
+
+    Numbers count as doubles: 1, 1.0 and 1e0 in free-form fields give one digest.
+    """
+    if _has_odd_numbers(memory):
+        record = record_json(_with_double_numbers(memory))
+    return Digest(hashlib.sha256(record).digest()[:DIGEST_BYTES])
+
+
+def _has_odd_numbers(memory: Memory) -> bool:
+    # Typed fields are doubles already; only free-form objects may hold numbers in another form.
+    if memory.metadata and _ODD_NUMBER.search(_encode(memory.metadata)):
+        return True
+    free = [person.metadata for person in memory.participants if person.metadata]
+    if memory.emotional_context is not None and memory.emotional_context.temporal:
+        free.append(memory.emotional_context.temporal)
+    if memory.relationship_dynamics is not None:
+        free.extend(party.metadata for party in memory.relationship_dynamics.participants if party.metadata)
+    return bool(free) and any(_ODD_NUMBER.search(_encode(value)) for value in free)
+
+
+def _with_double_numbers(memory: Memory) -> Memory:
+    copy = _decode(_encode(memory), type=Memory)
+    copy.metadata = _doubles(copy.metadata)
+    for person in copy.participants:
+        person.metadata = _doubles(person.metadata)
+    if copy.emotional_context is not None:
+        copy.emotional_context.temporal = _doubles(copy.emotional_context.temporal)
+    if copy.relationship_dynamics is not None:
+        for party in copy.relationship_dynamics.participants:
+            party.metadata = _doubles(party.metadata)
+    return copy
+
+
+def _doubles(value: Any) -> Any:
+    """Return a JSON value with each number as a double, the whole ones below 2**53 written as integers."""
+    if isinstance(value, dict):
+        return {name: _doubles(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_doubles(item) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() and abs(number) < _LARGEST_EXACT_INTEGER else number
+
+
+def canonical_text(text: str) -> NormalText:
+    """Return a text with everything folded that does not count: NFKC, case, white space, final full stops."""
+    if text.isascii():
+        folded = text.lower()
+    else:
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return NormalText(" ".join(folded.split()).rstrip(" .。"))
+
+
+def content_hash(memory: Memory, summary: NormalText, match_scope: str) -> ContentHash:
+    """Return the hash of what a record says, and of whom; `summary` is its canonical text.
+
+    SHA-256, its first 16 bytes, of the canonical texts of summary and content, the match scope, the subject
+    and the sorted participant ids.
+    """
+    content = canonical_text(memory.content) if memory.content else ""
+    people = sorted([person.id for person in memory.participants])
+    said = _encode((HASH_VERSION, summary, content, match_scope, memory.subject, people))
+    return ContentHash(hashlib.sha256(said).digest()[:DIGEST_BYTES])
+
+
+def derived_id(memory: Memory, match_scope: str, record_digest: Digest) -> str:
+    """Return the id of a record that has none: uuid5 of its origin where that is known, else of its digest."""
+    origin = memory.source
+    if origin is not None and origin.system and origin.external_id:
+        return uuid5(match_scope, "origin", origin.system, origin.external_id)
+    return id_from_digest(match_scope, record_digest)
+
+
+def id_from_digest(match_scope: str, record_digest: Digest) -> str:
+    """Return the id that a record gets by its content alone."""
+    return uuid5(match_scope, "digest", record_digest.hex())
+
+
+def uuid5(*parts: str) -> str:
+    """Return the name-based id (RFC 9562, version 5) of some texts."""
+    digits = hashlib.sha1(ID_NAMESPACE + _encode(parts), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+def id_hash(match_scope: str, identity: str) -> int:
+    """Return 64 bits, as a signed integer, by which an id is found within its match scope."""
+    name = f"{match_scope}\n{identity}".encode()
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little", signed=True)
+
+
+class MatchScopes:
+    """The match scope of each record, as text: the values of the scope fields as a JSON array."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self._fields = fields
+        self._texts: dict[tuple[str | None, ...], str] = {}
+
+    def __call__(self, memory: Memory) -> str:
+        """Return the match scope of a record."""
+        scope = memory.scope
+        values = tuple([getattr(scope, name) or None for name in self._fields]) if scope is not None else ()
+        text = self._texts.get(values)
+        if text is None:
+            if len(self._texts) > 100_000:  # bounded, whatever the number of scopes
+                self._texts.clear()
+            padded = values or (None,) * len(self._fields)
+            text = self._texts[values] = _encode(padded).decode()
+        return text

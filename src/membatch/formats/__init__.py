@@ -1,0 +1,32 @@
+"""The table of formats: foreign and legacy shapes → records.
+
+Rule: one file a format, one row here; a format only converts, what is valid is decided afterwards.
+Data in: one decoded item of a source. Data out: the records it holds, as plain objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import Final
+
+from membatch.formats import locomo, native
+from membatch.formats.declare import Format
+
+ENTRY_POINTS: Final = "membatch.formats"
+
+BUILT_IN: Final[Mapping[str, Format]] = MappingProxyType(
+    {format_.name: format_ for format_ in (native.FORMAT, locomo.FORMAT)}
+)
+
+
+def known_formats() -> dict[str, Format]:
+    """Return all formats by name: the built-in ones, and those that other packages add by entry point."""
+    formats = dict(BUILT_IN)
+    for point in entry_points(group=ENTRY_POINTS):
+        formats[point.name] = point.load()
+    return formats
+
+
+__all__ = ["BUILT_IN", "ENTRY_POINTS", "Format", "known_formats"]

@@ -1,0 +1,123 @@
+"""Format `membatch`: records as docs/reference describes them; rows of a table with dotted column names too.
+
+Rule: a row's cell is read as what its field is: a number, a list or an object where the field is one, else
+text. An empty cell is an absent field.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from membatch.formats.declare import Format
+from membatch.memory import Memory
+from membatch.spelling import CAMEL, NESTED, STRUCTS
+
+
+def from_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the record that a row of a table holds: `scope.user_id` is a member, `participants.0.id` an item.
+
+    A cell that should be JSON or a number and is not stays text, so that validation can say so.
+    """
+    record: dict[str, Any] = {}
+    for column, cell in row.items():
+        if cell is None or cell == "":
+            continue
+        head = column.split(".")[0]
+        if "." in column and _kind(Memory, head) == "json":
+            _place(record, column.split("."), cell)
+        else:
+            record[column] = read_cell(cell, _kind(Memory, column))
+    return typing.cast(dict[str, Any], _with_lists(record))
+
+
+def read_cell(cell: Any, kind: str) -> Any:
+    """Return a cell's value; `kind` is "number", "json" or "text"."""
+    if not isinstance(cell, str) or kind == "text":
+        return cell
+    if kind == "number":
+        try:
+            return float(cell) if not cell.strip().isdigit() else int(cell)
+        except ValueError:
+            return cell
+    if cell.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(cell, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            return cell
+    return cell
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _place(record: dict[str, Any], path: list[str], cell: Any) -> None:
+    struct: type[msgspec.Struct] | None = Memory
+    holder = record
+    kind = "text"
+    for number, name in enumerate(path):
+        if name.isdigit():
+            kind = "text"
+        else:
+            kind = _kind(struct, name) if struct is not None else "text"
+            struct = _nested(struct, name)
+        if number == len(path) - 1:
+            holder[name] = read_cell(cell, kind)
+        else:
+            inner = holder.get(name)
+            if not isinstance(inner, dict):
+                inner = holder[name] = {}
+            holder = inner
+
+
+def _with_lists(value: Any) -> Any:
+    """Return the value with each object whose names are 0, 1, 2 … turned into a list."""
+    if not isinstance(value, dict):
+        return value
+    inner = {name: _with_lists(item) for name, item in value.items()}
+    if inner and all(name.isdigit() for name in inner):
+        return [inner[name] for name in sorted(inner, key=int)]
+    return inner
+
+
+@cache
+def _kind(struct: type[msgspec.Struct], name: str) -> str:
+    name = CAMEL[struct].get(name, name)
+    if name not in struct.__struct_fields__:
+        return "text"
+    schema = msgspec.json.schema(struct)
+    own = schema["$defs"][struct.__name__]["properties"][name]
+    text = json.dumps(own)
+    if '"number"' in text or '"integer"' in text:
+        return "number"
+    return "json" if '"array"' in text or '"object"' in text or "$ref" in text else "text"
+
+
+def _nested(struct: type[msgspec.Struct] | None, name: str) -> type[msgspec.Struct] | None:
+    if struct is None or struct not in STRUCTS:
+        return None
+    nested = NESTED[struct].get(CAMEL[struct].get(name, name))
+    return nested.type if nested is not None else None
+
+
+def _records(item: Any) -> Iterable[dict[str, Any]]:
+    return [item]
+
+
+def _recognises(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("summary"), str)
+
+
+FORMAT = Format(
+    name="membatch",
+    describes="memory records: one JSON object each, or a row with dotted columns",
+    records=_records,
+    recognises=_recognises,
+    is_native=True,
+)

@@ -1,0 +1,152 @@
+"""What a memory is: the record's types and limits, from which its JSON Schema is generated.
+
+Rule: the schema is written once, here, as msgspec Structs; decoding into them is the validation.
+Data in: nothing. Data out: types, `json_schema()`, the canonical emotion names.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import unicodedata
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+SCHEMA_VERSION: Final = 1
+
+# What fingerprints depend on besides the record; a store names both.
+HASH_VERSION: Final = 1
+UNICODE_VERSION: Final = unicodedata.unidata_version
+
+EMOTIONS: Final = frozenset(
+    "joy sadness anger fear surprise disgust anticipation trust love anxiety excitement contentment "
+    "frustration neutral".split()
+)
+
+Identifier = Annotated[str, Meta(min_length=1, max_length=500)]
+Summary = Annotated[str, Meta(min_length=1, max_length=50_000, pattern=r"\S")]
+Tag = Annotated[str, Meta(min_length=1, max_length=50)]
+UnitInterval = Annotated[float, Meta(ge=0, le=1)]
+Polarity = Annotated[float, Meta(ge=-1, le=1)]
+Time = Annotated[dt.datetime, Meta(extra_json_schema={"format": "date-time"})]
+
+MAX_PARTICIPANTS: Final = 50
+MAX_TAGS: Final = 20
+
+
+class _Part(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+    """What all parts of a record share: defaults are not written, unknown fields are not dropped unseen."""
+
+
+class Participant(_Part):
+    """Somebody who took part; `id` is unique within the record."""
+
+    id: Identifier
+    name: str | None = None
+    role: str | None = None
+    aliases: list[str] = []
+    metadata: dict[str, Any] = {}
+
+
+class Scope(_Part):
+    """Whose memory this is; by default user_id and namespace make the match scope."""
+
+    user_id: str | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    namespace: str | None = None
+
+
+class Marker(_Part):
+    """A piece of evidence for a feeling."""
+
+    type: str
+    text: str
+    confidence: UnitInterval | None = None
+
+
+class EmotionalContext(_Part):
+    """What was felt: intensity from 0 to 1, valence from -1 (unpleasant) to 1 (pleasant)."""
+
+    primary: str | None = None
+    primary_raw: str | None = None
+    secondary: list[str] = []
+    intensity: UnitInterval | None = None
+    valence: Polarity | None = None
+    themes: list[str] = []
+    markers: list[Marker] = []
+    events: list[str] = []
+    temporal: dict[str, Any] = {}
+
+
+class ParticipantDynamics(_Part):
+    """How one participant stands in the relationship; whatever else is said of them is metadata."""
+
+    participant_id: Identifier
+    metadata: dict[str, Any] = {}
+
+
+class RelationshipDynamics(_Part):
+    """How the people relate; strength from 0 to 1."""
+
+    pattern: str | None = None
+    quality: str | None = None
+    strength: UnitInterval | None = None
+    balance: str | None = None
+    participants: list[ParticipantDynamics] = []
+
+
+class Source(_Part):
+    """Where the memory was before: the system, its id there, the document."""
+
+    system: str | None = None
+    external_id: str | None = None
+    uri: str | None = None
+
+
+class Memory(_Part):
+    """One memory record, as it is stored; times are UTC after validation."""
+
+    summary: Summary
+    id: Identifier | None = None
+    content: str | None = None
+    kind: str | None = None
+    subject: str | None = None
+    participants: Annotated[list[Participant], Meta(max_length=MAX_PARTICIPANTS)] = []
+    source_message_ids: list[str] = []
+    scope: Scope | None = None
+    confidence: UnitInterval | None = None
+    emotional_context: EmotionalContext | None = None
+    relationship_dynamics: RelationshipDynamics | None = None
+    occurred_at: Time | None = None
+    valid_from: Time | None = None
+    valid_until: Time | None = None
+    created_at: Time | None = None
+    updated_at: Time | None = None
+    extracted_at: Time | None = None
+    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)] = []
+    source: Source | None = None
+    metadata: dict[str, Any] = {}
+    schema_version: int | None = None
+
+
+TIME_FIELDS: Final = ("occurred_at", "valid_from", "valid_until", "created_at", "updated_at", "extracted_at")
+SCOPE_FIELDS: Final = Scope.__struct_fields__
+
+
+def camel(name: str) -> str:
+    """Return the camelCase spelling of a snake_case field name."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a memory record, generated from the types above."""
+    schema = msgspec.json.schema(Memory)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "membatch memory record",
+        "description": "camelCase spellings are accepted too; unknown fields are kept under metadata.",
+        **schema,
+    }

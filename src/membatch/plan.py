@@ -1,0 +1,249 @@
+"""What flows between the rooms: raw batches, batches, hits, plans and checkpoints.
+
+Rule: plain data, no behaviour beyond looking at itself; a batch holds columns, not objects, so that it is
+cheap to hand to and from a worker process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NewType
+
+import msgspec
+
+from membatch.errors import Category
+from membatch.patch import Operation
+
+# A 128-bit prefix of the SHA-256 of the canonical record without its id.
+Digest = NewType("Digest", bytes)
+# A 128-bit prefix of the SHA-256 of what the record says, and of whom.
+ContentHash = NewType("ContentHash", bytes)
+# The integer key of a memory: its age in the store.
+MemoryKey = NewType("MemoryKey", int)
+
+
+class Position(msgspec.Struct, frozen=True, gc=False):
+    """Where a record was read: the number of its source, line or row (from 1), byte offset, index in the item."""
+
+    source: int
+    line: int
+    offset: int | None
+    index: int = 0
+
+
+class Checkpoint(msgspec.Struct, frozen=True, gc=False):
+    """How far the sources have been consumed: the next item to read, and how many of its records are done."""
+
+    source: int = 0
+    line: int = 1
+    offset: int = 0
+    index: int = 0
+
+
+class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing wrong with one field."""
+
+    code: str
+    pointer: str
+    message: str
+    value: str
+    expected: str
+    advice: str
+
+
+class Warning_(msgspec.Struct, frozen=True, gc=False):
+    """Something that was accepted but deserves a look."""
+
+    code: str
+    pointer: str
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a record was not stored, and the record itself (shortened only when it is over the limit)."""
+
+    category: Category
+    code: str
+    message: str
+    raw: bytes
+    errors: tuple[FieldError, ...] = ()
+    exception: str | None = None
+    raw_length: int | None = None
+    raw_sha256: str | None = None
+    format: str | None = None  # what `raw` is in, where that is not the run's format
+    digest: Digest | None = None
+    id: str | None = None
+
+
+class RawBatch(msgspec.Struct, kw_only=True):
+    """Items as they were read, each one JSON text, with their positions; `rejected` holds the unreadable ones."""
+
+    items: list[bytes]
+    positions: list[Position]
+    rejected: dict[int, Rejection]
+    skip: int  # how many records of the first item are already done
+    after: Checkpoint  # where to read on after the last item
+    flat: bool = False  # items are rows of a table: names may be dotted, values may be text
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """Records ready to be decided, as columns; where `rejections` has an entry the other columns are empty."""
+
+    positions: list[Position]
+    ids: list[str]
+    scopes: list[str]
+    records: list[bytes]  # canonical JSON without the id
+    digests: list[Digest]
+    content_hashes: list[ContentHash]
+    id_hashes: list[int]  # signed 64-bit
+    tokens: list[bytes]  # token hashes, 8 bytes each, sorted; empty when not asked for
+    rejections: dict[int, Rejection]
+    warnings: dict[int, tuple[Warning_, ...]]
+    after: Checkpoint
+    read_bytes: int = 0
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+class Candidate(msgspec.Struct, frozen=True, gc=False):
+    """A memory that could be the same as a record, and why."""
+
+    memory: MemoryKey
+    step: str  # "hash" or "similar"
+    shared: int = 1  # the score is shared / union
+    union: int = 1
+
+
+class Similar(msgspec.Struct, frozen=True, gc=False):
+    """A founder found by its tokens: a stored memory, or (memory 0) an earlier record of the batch."""
+
+    memory: MemoryKey
+    record: int
+    shared: int
+    union: int
+
+
+class Hits(msgspec.Struct, kw_only=True):
+    """What the index found for each record of a batch, in the store as it was before the batch."""
+
+    by_digest: dict[int, MemoryKey]
+    by_id: dict[int, MemoryKey]
+    by_hash: dict[int, list[MemoryKey]]
+    similar: dict[int, list[Similar]] = {}
+
+    def memories(self) -> set[MemoryKey]:
+        """Return all memories whose rows are needed to decide."""
+        keys = {key for keys in self.by_hash.values() for key in keys}
+        keys.update(self.by_id.values())
+        keys.update(hit.memory for hits in self.similar.values() for hit in hits if hit.memory)
+        return keys
+
+
+class StoredRow(msgspec.Struct, frozen=True):
+    """A memory as the store holds it."""
+
+    key: MemoryKey
+    id: str
+    scope: str
+    record: bytes
+    stated: str | None
+
+
+class Insert(msgspec.Struct, frozen=True, gc=False):
+    """The record becomes a memory."""
+
+    record: int
+    key: MemoryKey
+
+
+class Duplicate(msgspec.Struct, frozen=True, gc=False):
+    """This very record is known."""
+
+    record: int
+    memory: MemoryKey
+
+
+class Merge(msgspec.Struct, frozen=True):
+    """The record is consolidated into a memory, or replaces it; lineage tells how and keeps the way back."""
+
+    record: int
+    memory: MemoryKey
+    step: str  # "id", "hash", "similar" or "review"
+    shared: int
+    union: int
+    replaces: bool
+    forward: list[Operation]
+    reverse: list[Operation]
+    stated: str | None  # what the survivor's stated column holds afterwards
+    stated_before: str | None
+    rules: list[str]
+    conflicts: list[dict[str, Any]]
+    guards: dict[str, str]
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """The record becomes a memory, and the pair with an older one is queued for review."""
+
+    record: int
+    key: MemoryKey
+    memory: MemoryKey
+    step: str
+    shared: int
+    union: int
+    guards: dict[str, str]
+
+
+class Reject(msgspec.Struct, frozen=True):
+    """The record is not stored."""
+
+    record: int
+    rejection: Rejection
+
+
+Step = Insert | Duplicate | Merge | Hold | Reject
+
+
+def sliced(batch: Batch, start: int, stop: int) -> Batch:
+    """Return the records start..stop of a batch as a batch of their own."""
+    if start == 0 and stop >= len(batch):
+        return batch
+    last = stop >= len(batch)
+    following = batch.after if last else checkpoint_at(batch.positions[stop])
+    return Batch(
+        positions=batch.positions[start:stop],
+        ids=batch.ids[start:stop],
+        scopes=batch.scopes[start:stop],
+        records=batch.records[start:stop],
+        digests=batch.digests[start:stop],
+        content_hashes=batch.content_hashes[start:stop],
+        id_hashes=batch.id_hashes[start:stop],
+        tokens=batch.tokens[start:stop],
+        rejections={at - start: item for at, item in batch.rejections.items() if start <= at < stop},
+        warnings={at - start: item for at, item in batch.warnings.items() if start <= at < stop},
+        after=following,
+        read_bytes=batch.read_bytes if start == 0 else 0,
+    )
+
+
+def checkpoint_at(position: Position) -> Checkpoint:
+    """Return the checkpoint before the record at a position."""
+    return Checkpoint(position.source, position.line, position.offset or 0, position.index)
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """One step a record, in input order; any prefix of it is the plan of that prefix of the batch."""
+
+    batch: Batch
+    steps: Sequence[Step]
+    refusals: dict[int, dict[str, int]]  # record -> guard -> how many candidates it judged different
+    scores: dict[int, list[tuple[int, int]]]  # record -> (shared, union) of each candidate found
+
+    def prefix(self, length: int) -> Plan:
+        """Return the plan of the first `length` records."""
+        return Plan(batch=self.batch, steps=self.steps[:length], refusals=self.refusals, scores=self.scores)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return where a run goes on after the last step."""
+        if len(self.steps) >= len(self.batch):
+            return self.batch.after
+        return checkpoint_at(self.batch.positions[len(self.steps)])

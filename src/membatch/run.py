@@ -1,0 +1,351 @@
+"""The loop: batches, retries, isolation, tolerance, checkpoint; it alone joins core and I/O.
+
+Rule: nothing is decided before the batch before it has committed; what was not committed never happened.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from membatch.config import Config, ToleranceSettings
+from membatch.decide import Rules, decide
+from membatch.errors import Category, RefusedError, SurroundingsError, TransientError
+from membatch.monitor import Clock, Resources
+from membatch.plan import (
+    Batch,
+    Checkpoint,
+    Digest,
+    Hits,
+    MemoryKey,
+    Plan,
+    RawBatch,
+    Reject,
+    Rejection,
+    StoredRow,
+    sliced,
+)
+from membatch.prepare import Prepare
+from membatch.report.tally import Tally, tally_of
+from membatch.store import Store
+
+if TYPE_CHECKING:
+    from membatch.similarity.index import Index
+
+AUTO_BATCH_SIZE: Final = 10_000
+MAX_ATTEMPTS: Final = 6
+FIRST_BACKOFF_SECONDS: Final = 0.1
+
+# An observer gets each batch's plan and statistics after it has committed.
+Observer = Callable[[Plan, Tally], None]
+
+
+class Outcome(NamedTuple):
+    """How the loop ended: done, stopped by the tolerance, or interrupted."""
+
+    status: str
+    tallies: list[Tally]
+
+
+class Breaker:
+    """The tolerance of a run: says at which record it is broken, in input order."""
+
+    def __init__(self, settings: ToleranceSettings, earlier: Iterable[Tally] = ()) -> None:
+        self._settings = settings
+        self._read = self._rejected = 0
+        self._by_category: dict[str, int] = {}
+        for tally in earlier:
+            self._read += tally.counts.read
+            self._rejected += tally.counts.rejected
+            for name, count in tally.by_category.items():
+                self._by_category[name] = self._by_category.get(name, 0) + count
+
+    def is_broken(self) -> bool:
+        """Return whether what was counted so far is past the tolerance."""
+        settings = self._settings
+        if settings.max_errors is not None and self._rejected > settings.max_errors:
+            return True
+        for name, most in settings.by_category.items():
+            if self._by_category.get(name, 0) > most:
+                return True
+        rate = settings.max_error_rate
+        return rate is not None and self._read >= settings.min_sample and self._rejected > rate * self._read
+
+    def copy(self) -> Breaker:
+        """Return a breaker that counted the same."""
+        other = Breaker(self._settings)
+        other.become(self)
+        return other
+
+    def become(self, other: Breaker) -> None:
+        """Count what the other one counted."""
+        self._read, self._rejected = other._read, other._rejected
+        self._by_category = dict(other._by_category)
+
+    def count(self, categories: Iterable[Category | None]) -> int | None:
+        """Count records by the category of their rejection; return how many there are up to the breaking one."""
+        for number, category in enumerate(categories, 1):
+            self._read += 1
+            if category is not None:
+                self._rejected += 1
+                self._by_category[category] = self._by_category.get(category, 0) + 1
+                if self.is_broken():
+                    return number
+            elif self._read == self._settings.min_sample and self.is_broken():
+                return number
+        return None
+
+
+class Stop:
+    """Whether somebody asked the run to end: the first signal ends it after the batch in hand, the second at once."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    @contextmanager
+    def listening(self) -> Iterator[Stop]:
+        """Listen for SIGINT and SIGTERM inside the block, where the thread may."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: object) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+_worker: Prepare | None = None
+
+
+def _start_worker(prepare: Prepare) -> None:
+    global _worker
+    _worker = prepare
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides when to end
+
+
+def _in_worker(raw: RawBatch) -> Batch:
+    if _worker is None:
+        raise RuntimeError("the worker was not started")
+    return _worker(raw)
+
+
+def prepared(raws: Iterable[RawBatch], prepare: Prepare, workers: int, clock: Clock) -> Iterator[Batch]:
+    """Yield the batches of raw batches in their order; with several workers the next ones are under way."""
+    source = _timed(iter(raws), clock)
+    if workers == 1:
+        for raw in source:
+            with clock.stage("decode"):
+                batch = prepare(raw)
+            yield batch
+        return
+    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(prepare,)) as pool:
+        ahead: list[Future[Batch]] = []
+        for raw in source:
+            ahead.append(pool.submit(_in_worker, raw))
+            if len(ahead) > workers:
+                with clock.stage("decode"):
+                    batch = ahead.pop(0).result()
+                yield batch
+        for future in ahead:
+            yield future.result()
+
+
+def _timed(raws: Iterator[RawBatch], clock: Clock) -> Iterator[RawBatch]:
+    while True:
+        with clock.stage("read"):
+            raw = next(raws, None)
+        if raw is None:
+            return
+        yield raw
+
+
+class Loader:
+    """Loads prepared batches into an open store, one transaction each."""
+
+    def __init__(
+        self,
+        store: Store,
+        index: Index,
+        rules: Rules,
+        config: Config,
+        *,
+        run: int,
+        first_of_run: MemoryKey,
+        refused: set[Digest],
+        clock: Clock,
+    ) -> None:
+        self._store, self._index, self._rules, self._config = store, index, rules, config
+        self._run, self._first_of_run, self._refused = run, first_of_run, refused
+        self._clock, self._resources = clock, Resources()
+        self._next_key = store.next_key()
+
+    def load(
+        self,
+        batches: Iterable[Batch],
+        stop: Stop,
+        *,
+        first_number: int = 1,
+        earlier: Iterable[Tally] = (),
+        observers: Iterable[Observer] = (),
+        resolve: Callable[[Plan], list[int]] | None = None,
+    ) -> Outcome:
+        """Decide and commit batch after batch until the input ends, the tolerance breaks or a stop is asked for."""
+        breaker = Breaker(self._config.tolerance, earlier)
+        tallies: list[Tally] = []
+        size = batch_size(self._config)
+        for whole in batches:
+            for start in range(0, len(whole), size):
+                batch = sliced(whole, start, start + size)
+                plan, tally, is_broken = self._commit(batch, breaker, first_number + len(tallies), resolve)
+                tallies.append(tally)
+                for observer in observers:
+                    observer(plan, tally)
+                if is_broken:
+                    return Outcome("stopped", tallies)
+                if stop.requested:
+                    return Outcome("interrupted", tallies)
+        return Outcome("done", tallies)
+
+    def _commit(
+        self, batch: Batch, breaker: Breaker, number: int, resolve: Callable[[Plan], list[int]] | None
+    ) -> tuple[Plan, Tally, bool]:
+        with self._clock.stage("match"):
+            hits = self._index.find(batch)
+            rows = self._store.fetch(hits.memories())
+        isolated = 0
+        plan = self._decide(batch, hits, rows)
+        while True:
+            try:
+                plan, tally, is_broken = self._write(plan, breaker, number, isolated, resolve)
+                break
+            except RefusedError as error:
+                if self._config.batch.isolation == "run":
+                    raise
+                plan = self._isolate(plan, hits, rows, error)
+                isolated += 1
+        self._next_key = MemoryKey(self._next_key + sum(1 for step in plan.steps if hasattr(step, "key")))
+        with self._clock.stage("match"):
+            self._index.advance(plan)
+        return plan, tally, is_broken
+
+    def _decide(self, batch: Batch, hits: Hits, rows: dict[MemoryKey, StoredRow]) -> Plan:
+        with self._clock.stage("merge"):
+            return decide(
+                batch,
+                hits,
+                rows,
+                self._rules,
+                next_key=self._next_key,
+                first_of_run=self._first_of_run,
+                refused=frozenset(self._refused),
+            )
+
+    def _write(
+        self,
+        plan: Plan,
+        breaker: Breaker,
+        number: int,
+        isolated: int,
+        resolve: Callable[[Plan], list[int]] | None,
+    ) -> tuple[Plan, Tally, bool]:
+        trial = breaker.copy()
+        cut = trial.count([step.rejection.category if isinstance(step, Reject) else None for step in plan.steps])
+        if cut is not None:
+            plan = plan.prefix(cut)
+        tally = tally_of(plan)
+        tally.isolated = isolated
+        tally.rollbacks = isolated
+        tally.stages, tally.seconds, tally.cpu_percent = self._clock.lap()
+        tally.rss_bytes = self._resources.resident_bytes()
+        for attempt in range(MAX_ATTEMPTS):
+            tally.retries = attempt
+            try:
+                self._transact(plan, number, tally, resolve)
+                break
+            except TransientError as error:
+                if attempt == MAX_ATTEMPTS - 1:
+                    message = f"{error}: {MAX_ATTEMPTS} attempts failed; resume when the store is free"
+                    raise SurroundingsError(message) from error
+                tally.rollbacks += 1
+                time.sleep(FIRST_BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
+        breaker.become(trial)
+        for step in plan.steps:
+            if isinstance(step, Reject) and step.rejection.code == "id-conflict" and step.rejection.digest:
+                self._refused.add(step.rejection.digest)
+        return plan, tally, cut is not None
+
+    def _transact(
+        self, plan: Plan, number: int, tally: Tally, resolve: Callable[[Plan], list[int]] | None
+    ) -> None:
+        encoded = msgspec.json.encode(tally)
+        transaction = self._store.transaction(self._run, number)
+        with transaction as open_transaction:
+            with self._clock.stage("write"):
+                open_transaction.apply(plan, plan.checkpoint(), encoded)
+                if resolve is not None:
+                    open_transaction.resolve(resolve(plan))
+            begun = time.perf_counter()
+        self._clock.add("commit", time.perf_counter() - begun)
+
+    def _isolate(
+        self, plan: Plan, hits: Hits, rows: dict[MemoryKey, StoredRow], error: RefusedError
+    ) -> Plan:
+        """Find the record that the database refuses, reject it, and decide the rest anew."""
+        low, high = 0, len(plan.steps)  # prefixes of `low` steps pass, of `high` steps are refused
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._store.refuses(plan.prefix(middle)):
+                high = middle
+            else:
+                low = middle
+        batch = plan.batch
+        guilty = range(len(batch)) if self._config.batch.isolation == "batch" else [high - 1]
+        rejections = dict(batch.rejections)
+        for record in guilty:
+            if record not in rejections:
+                rejections[record] = _refusal(batch, record, error, is_guilty=record == high - 1)
+        return self._decide(msgspec.structs.replace(batch, rejections=rejections), hits, rows)
+
+
+def _refusal(batch: Batch, record: int, error: RefusedError, *, is_guilty: bool) -> Rejection:
+    raw = b'{"id":' + msgspec.json.encode(batch.ids[record]) + b"," + batch.records[record][1:]
+    code, message = "constraint", f"the database refuses the record: {error}"
+    if "too big" in str(error):
+        code = "row-too-big"
+    if not is_guilty:
+        code, message = "batch-quarantined", "another record of its batch was refused"
+    return Rejection(
+        category="database", code=code, message=message, raw=raw, format="membatch", exception=_trace(error)
+    )
+
+
+def _trace(error: Exception) -> str:
+    return "".join(traceback.format_exception(error, limit=-5))
+
+
+def batch_size(config: Config) -> int:
+    """Return how many records a batch holds."""
+    size = config.batch.size
+    return min(max(AUTO_BATCH_SIZE, config.batch.min), config.batch.max) if size == "auto" else size
+
+
+def checkpoint_of(store: Store, run: int) -> tuple[int, Checkpoint]:
+    """Return the number of a run's next batch, and where it goes on."""
+    last = store.last_batch(run)
+    return (1, Checkpoint()) if last is None else (last[0] + 1, last[1])

@@ -1,0 +1,233 @@
+"""Guards: may this record and this memory be one, although they look alike?
+
+Rule: a guard is a small pure function of two `Facts` that says "same", "different" or "unsure"; any different
+decides, else any unsure. A guard that fires too often costs a merge, one that fires too seldom a memory.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import cached_property
+from importlib.metadata import entry_points
+from typing import Final, Literal, NamedTuple
+
+from membatch.errors import ConfigError
+from membatch.patch import Document
+from membatch.similarity.text import TextFacts, stems
+
+ENTRY_POINTS: Final = "membatch.guards"
+ONE_DAY: Final = dt.timedelta(days=1)
+OPPOSITE_VALENCE: Final = 0.5
+
+Verdict = Literal["same", "different", "unsure"]
+
+
+Guard = Callable[["Facts", "Facts"], Verdict]
+
+
+class Facts:
+    """What guards ask about a record or a memory; each answer is worked out once."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    @cached_property
+    def subject(self) -> str | None:
+        """The participant it is about."""
+        return self.document.get("subject")
+
+    @cached_property
+    def people(self) -> frozenset[str]:
+        """The ids of those who took part."""
+        return frozenset(person["id"] for person in self.document.get("participants", ()))
+
+    @cached_property
+    def occurred_at(self) -> dt.datetime | None:
+        """When it happened."""
+        return self._time("occurred_at")
+
+    @cached_property
+    def valid_from(self) -> dt.datetime | None:
+        """Since when it holds."""
+        return self._time("valid_from")
+
+    @cached_property
+    def valid_until(self) -> dt.datetime | None:
+        """Until when it holds."""
+        return self._time("valid_until")
+
+    @cached_property
+    def valence(self) -> float | None:
+        """How pleasant it was, from -1 to 1."""
+        valence: float | None = self.document.get("emotional_context", {}).get("valence")
+        return valence
+
+    @cached_property
+    def summary(self) -> TextFacts:
+        """What its summary holds."""
+        return TextFacts(self.document["summary"])
+
+    @cached_property
+    def content(self) -> TextFacts | None:
+        """What its content holds."""
+        text = self.document.get("content")
+        return None if text is None else TextFacts(text)
+
+    def _time(self, name: str) -> dt.datetime | None:
+        text = self.document.get(name)
+        return None if text is None else dt.datetime.fromisoformat(text)
+
+
+def subject(record: Facts, memory: Facts) -> Verdict:
+    """Different if both say whom they are about, and it is not the same."""
+    mine, other = record.subject, memory.subject
+    return "different" if mine is not None and other is not None and mine != other else "same"
+
+
+def participants(record: Facts, memory: Facts) -> Verdict:
+    """Different if both say who took part, and nobody took part in both."""
+    mine, other = record.people, memory.people
+    return "different" if mine and other and not mine & other else "same"
+
+
+def when(record: Facts, memory: Facts) -> Verdict:
+    """Different if they occurred more than a day apart, or never hold at one time."""
+    mine, other = record.occurred_at, memory.occurred_at
+    if mine is not None and other is not None and abs(mine - other) > ONE_DAY:
+        return "different"
+    for first, second in ((record, memory), (memory, record)):
+        if first.valid_until is not None and second.valid_from is not None:
+            if first.valid_until < second.valid_from:
+                return "different"
+    return "same"
+
+
+def numbers(mine: TextFacts, other: TextFacts) -> Verdict:
+    """Different if the numbers, dates, amounts, number words or codes are not the same."""
+    return "same" if mine.numbers == other.numbers else "different"
+
+
+def names(mine: TextFacts, other: TextFacts) -> Verdict:
+    """Different if each has a capitalised word that the other lacks in any case."""
+    mine_only = _without_variants(set(mine.capitalised) - other.word_set, other, names_only=True)
+    if mine_only and _without_variants(set(other.capitalised) - mine.word_set, mine, names_only=True):
+        return "different"
+    return "same"
+
+
+def symbols(mine: TextFacts, other: TextFacts) -> Verdict:
+    """Different if each has a free-standing symbol that the other lacks."""
+    return "different" if mine.symbols - other.symbols and other.symbols - mine.symbols else "same"
+
+
+def substitution(mine: TextFacts, other: TextFacts) -> Verdict:
+    """Unsure if each has a content word that the other lacks; a word more on one side is an elaboration."""
+    mine_only = _without_variants(mine.content_words - other.word_set, other)
+    if mine_only and _without_variants(other.content_words - mine.word_set, mine):
+        return "unsure"
+    if mine.content_characters or other.content_characters:
+        if mine.content_characters - other.content_characters and other.content_characters - mine.content_characters:
+            return "unsure"
+    return "same"
+
+
+def _without_variants(words: Set[str], other: TextFacts, *, names_only: bool = False) -> set[str]:
+    """Return the words of which the other text has no inflection or other spelling."""
+    if not words:
+        return set()
+    if names_only:
+        return {word for word in words if not word.endswith("s") or word[:-1] not in other.word_set}
+    known = {stem for word in other.word_set for stem in stems(word)}
+    return {word for word in words if known.isdisjoint(stems(word))}
+
+
+def order(mine: TextFacts, other: TextFacts) -> Verdict:
+    """Unsure if capitalised words that both have come in another order."""
+    both = set(mine.capitalised) & set(other.capitalised)
+    if len(both) < 2:
+        return "same"
+    first = [word for word in mine.capitalised if word in both]
+    return "same" if first == [word for word in other.capitalised if word in both] else "unsure"
+
+
+def negation(mine: TextFacts, other: TextFacts) -> Verdict:
+    """Unsure if one negates more often than the other, or one says always."""
+    return "same" if mine.negations == other.negations else "unsure"
+
+
+def on_texts(guard: Callable[[TextFacts, TextFacts], Verdict]) -> Guard:
+    """Return a guard that asks about the summaries, and about the contents where both have one."""
+
+    def judge(record: Facts, memory: Facts) -> Verdict:
+        verdict = guard(record.summary, memory.summary)
+        if verdict == "different" or record.content is None or memory.content is None:
+            return verdict
+        contents = guard(record.content, memory.content)
+        return verdict if contents == "same" else contents
+
+    return judge
+
+
+def valence(record: Facts, memory: Facts) -> Verdict:
+    """Unsure if one was pleasant and the other unpleasant, half the scale or more apart."""
+    mine, other = record.valence, memory.valence
+    if mine is None or other is None or mine * other >= 0 or abs(mine - other) < OPPOSITE_VALENCE:
+        return "same"
+    return "unsure"
+
+
+class GuardRow(NamedTuple):
+    """A guard in the table; `asks_equal_hashes` is False where equal content hashes answer it already."""
+
+    judge: Guard
+    asks_equal_hashes: bool = True
+
+
+GUARDS: Final[Mapping[str, GuardRow]] = {
+    "subject": GuardRow(subject),
+    "participants": GuardRow(participants),
+    "when": GuardRow(when),
+    "numbers": GuardRow(on_texts(numbers), asks_equal_hashes=False),
+    "names": GuardRow(on_texts(names), asks_equal_hashes=False),
+    "symbols": GuardRow(on_texts(symbols), asks_equal_hashes=False),
+    "substitution": GuardRow(on_texts(substitution), asks_equal_hashes=False),
+    "order": GuardRow(on_texts(order), asks_equal_hashes=False),
+    "negation": GuardRow(on_texts(negation), asks_equal_hashes=False),
+    "valence": GuardRow(valence),
+}
+
+# Judged by trying the merge, after all others; it cannot be switched off.
+LIMITS: Final = "limits"
+
+
+class Judgement(NamedTuple):
+    """What the guards say of a pair, and which ones did not say "same"."""
+
+    verdict: Verdict
+    fired: dict[str, str]
+
+
+def resolve(names: Sequence[str]) -> dict[str, GuardRow]:
+    """Return the guards of a run, in the order of the table; raises ConfigError for an unknown one."""
+    known = dict(GUARDS)
+    for point in entry_points(group=ENTRY_POINTS):
+        known[point.name] = GuardRow(point.load())
+    for name in names:
+        if name not in known and name != LIMITS:
+            raise ConfigError(f"dedup.guards names {name!r}: known are {', '.join((*known, LIMITS))}")
+    return {name: row for name, row in known.items() if name in names}
+
+
+def judge(guards: Mapping[str, GuardRow], record: Facts, memory: Facts, *, equal_hashes: bool) -> Judgement:
+    """Return what the guards say of a record and a memory as it now stands."""
+    unsure: dict[str, str] = {}
+    for name, row in guards.items():
+        if equal_hashes and not row.asks_equal_hashes:
+            continue
+        verdict = row.judge(record, memory)
+        if verdict == "different":
+            return Judgement("different", {name: verdict})
+        if verdict == "unsure":
+            unsure[name] = verdict
+    return Judgement("unsure" if unsure else "same", unsure)

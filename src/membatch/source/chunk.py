@@ -1,0 +1,30 @@
+"""What a reader gives: a run of items with their places, and where reading goes on after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from membatch.config import SourceSettings
+from membatch.plan import Checkpoint, Rejection
+
+
+class Chunk(NamedTuple):
+    """Items of one source as JSON texts; `lines` and `offsets` run beside them; `rejected` marks the unreadable."""
+
+    items: list[bytes]
+    lines: list[int]
+    offsets: list[int] | None
+    rejected: dict[int, Rejection]
+    next_line: int
+    next_offset: int
+
+
+class Reader(NamedTuple):
+    """How one kind of file is read: from a checkpoint's line and offset on, in chunks.
+
+    `flat` says that its items are rows of a table, whose column names may be dotted.
+    """
+
+    read: Callable[[str, Checkpoint, SourceSettings], Iterator[Chunk]]
+    flat: bool = False

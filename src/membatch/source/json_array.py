@@ -1,0 +1,205 @@
+"""A JSON array, or JSON values one after another → items: one an element, streamed.
+
+Rule: an element ends where its brackets balance outside strings; what is inside is decoded later, so that
+a bad element costs itself only. What stands between elements and is no separator is one rejected item.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from membatch.config import SourceSettings
+from membatch.plan import Checkpoint, Rejection
+from membatch.source.chunk import Chunk
+from membatch.source.jsonl import UTF8_BOM
+from membatch.source.stream import ByteStream, Unreadable
+from membatch.source.unreadable import KEPT_OF_TOO_LONG, remainder, too_long
+
+_IN_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_TO_BRACKET: Final = re.compile(rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+', re.DOTALL)
+_BETWEEN: Final = re.compile(rb"[ \t\r\n,]*+")
+_BARE: Final = re.compile(rb'[^,\[\]{}"\s]*+')
+_QUOTE: Final = 0x22
+_ITEMS_PER_CHUNK: Final = 5000
+
+
+def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chunk]:
+    """Yield the elements of the top-level array, or the top-level values, of a file from the checkpoint on."""
+    stream = ByteStream(path)
+    try:
+        yield from _Scanner(stream, after, settings.max_record_bytes).chunks()
+    finally:
+        stream.close()
+
+
+class _Balance:
+    """How far a value that began with a bracket or a quote has come; fed with window after window."""
+
+    def __init__(self) -> None:
+        self._level = 0
+        self._in_string = self._escaped = False
+
+    def feed(self, window: bytes, at: int) -> int:
+        """Return where the value ends in the window, or -1 if it goes on."""
+        while True:
+            if self._in_string:
+                if self._escaped:
+                    self._escaped = False
+                    at += 1
+                at = _in(_IN_STRING, window, at)
+                if at >= len(window):
+                    return -1
+                if window[at] != _QUOTE:  # a backslash, last in the window
+                    self._escaped = True
+                    return -1
+                self._in_string = False
+                at += 1
+            elif self._level or window[at] != _QUOTE:
+                at = _in(_TO_BRACKET, window, at)
+                if at >= len(window):
+                    return -1
+                if window[at] == _QUOTE:
+                    self._in_string = True
+                else:
+                    self._level += 1 if window[at] in b"{[" else -1
+                at += 1
+            else:
+                self._in_string = True
+                at += 1
+                continue
+            if self._level == 0 and not self._in_string:
+                return at
+            if at >= len(window):
+                return -1
+
+
+class _Scanner:
+    """The state of reading one file: a window of its bytes, and the place in it."""
+
+    def __init__(self, stream: ByteStream, after: Checkpoint, limit: int) -> None:
+        self._stream, self._after, self._limit = stream, after, limit
+        self._window = b""
+        self._at = 0
+        self._base = 0  # the window's first byte is at this offset of the stream
+        self._line = after.line
+        self._open = False  # inside the top-level array
+        self._unfinished: list[bytes] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        self._items: list[bytes] = []
+        self._lines: list[int] = []
+        self._offsets: list[int] = []
+        self._rejected: dict[int, Rejection] = {}
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield all that is left of the file."""
+        try:
+            self._start()
+            while self._next():
+                if len(self._items) >= _ITEMS_PER_CHUNK:
+                    yield self._chunk()
+        except Unreadable as fault:
+            rest = b"".join(self._unfinished) + self._window[self._at :]
+            self._append(rest, self._line, self._base + self._at, remainder(fault.code, str(fault), rest))
+        if self._items:
+            yield self._chunk()
+
+    def _start(self) -> None:
+        if not self._more():
+            return
+        if self._window.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise Unreadable("encoding", "the file is UTF-16, not UTF-8")
+        if self._window.startswith(UTF8_BOM):
+            self._at = 3
+        if self._after.offset:
+            self._open = self._window[self._at :].lstrip()[:1] == b"["
+            while self._base + len(self._window) <= self._after.offset:
+                if not self._more():
+                    return
+            self._at = self._after.offset - self._base
+
+    def _next(self) -> bool:
+        """Read one element, or step into or out of the array; return False at the end."""
+        self._pass(_in(_BETWEEN, self._window, self._at))
+        if self._at >= len(self._window):
+            if self._more():
+                return True
+            if self._open:
+                raise Unreadable("json-truncated", "the file ends before its array does")
+            return False
+        first = self._window[self._at]
+        if first == 0x5B and not self._open:  # [
+            self._open = True
+            self._pass(self._at + 1)
+        elif first == 0x5D and self._open:  # ]
+            self._open = False
+            self._pass(self._at + 1)
+        else:
+            self._element(first)
+        return True
+
+    def _element(self, first: int) -> None:
+        line, offset = self._line, self._base + self._at
+        size, sha256, kept = 0, None, b""
+        balance = _Balance() if first in b'{["' else None
+        self._unfinished = parts = []
+        while True:
+            end = balance.feed(self._window, self._at) if balance else self._bare(first_part=size == 0)
+            part = self._window[self._at : end if end >= 0 else len(self._window)]
+            size += len(part)
+            if sha256 is not None:
+                sha256.update(part)
+            else:
+                parts.append(part)
+                if size > self._limit:
+                    whole = b"".join(parts)
+                    sha256, kept = hashlib.sha256(whole), whole[:KEPT_OF_TOO_LONG]
+                    parts[:] = [kept]
+            self._pass(self._at + len(part))
+            if end >= 0 or not self._more():
+                break
+        if end < 0 and balance is not None:
+            raise Unreadable("json-truncated", "the file ends in the middle of a value")
+        rejection = None if sha256 is None else too_long(kept, size, sha256.hexdigest(), self._limit)
+        self._append(b"".join(parts), line, offset, rejection)
+        self._unfinished = []
+
+    def _bare(self, *, first_part: bool) -> int:
+        end = _in(_BARE, self._window, self._at)
+        if first_part and end == self._at:
+            return end + 1  # a bracket that closes nothing is an item of its own
+        return end if end < len(self._window) else -1
+
+    def _append(self, item: bytes, line: int, offset: int, rejection: Rejection | None) -> None:
+        if rejection is not None:
+            self._rejected[len(self._items)] = rejection
+            item = b""
+        self._items.append(item)
+        self._lines.append(line)
+        self._offsets.append(offset)
+
+    def _chunk(self) -> Chunk:
+        chunk = Chunk(
+            self._items, self._lines, self._offsets, self._rejected, self._line, self._base + self._at
+        )
+        self._clear()
+        return chunk
+
+    def _pass(self, at: int) -> None:
+        self._line += self._window.count(b"\n", self._at, at)
+        self._at = at
+
+    def _more(self) -> bool:
+        """Put the next window in the place of the one that is used up; return whether there is one."""
+        self._base += len(self._window)
+        self._window, self._at = self._stream.read(), 0
+        return bool(self._window)
+
+
+def _in(pattern: re.Pattern[bytes], window: bytes, at: int) -> int:
+    match = pattern.match(window, at)
+    return match.end() if match is not None else at

@@ -1,0 +1,138 @@
+"""Files as streams of decompressed bytes: plain, gzip, zstd, bzip2, xz, standard input.
+
+Rule: reads are bounded, so that a decompression bomb meets the record limit and not the memory; a damaged
+stream raises `Unreadable`, after all that could be read of it was given.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from membatch.errors import SourceError
+
+CHUNK: Final = 1 << 20
+COMPRESSIONS: Final = (".gz", ".zst", ".bz2", ".xz")
+
+# Real text compresses to a fiftieth; beyond both bounds together a stream is a bomb.
+BOMB_RATIO: Final = 1000
+BOMB_BYTES: Final = 1 << 30
+
+STANDARD_INPUT: Final = "-"
+
+
+class Unreadable(Exception):  # noqa: N818
+    """The rest of a stream cannot be read; `code` says why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ByteStream:
+    """The decompressed bytes of one source; `read` gives at most `CHUNK` bytes, b"" at the end."""
+
+    def __init__(self, path: str) -> None:
+        self._read_bytes = 0
+        self._raw: BinaryIO | None = None
+        suffix = Path(path).suffix.lower()
+        self._is_compressed = suffix in COMPRESSIONS
+        try:
+            if path == STANDARD_INPUT:
+                self._stream: BinaryIO = sys.stdin.buffer
+                return
+            self._raw = Path(path).open("rb")
+        except OSError as error:
+            raise SourceError(f"cannot read {path}: {error.strerror}") from None
+        self._stream = _decompressed(self._raw, suffix) if self._is_compressed else self._raw
+
+    def skip(self, offset: int) -> None:
+        """Go on at a byte offset of the decompressed stream."""
+        if self._raw is not None and not self._is_compressed:
+            self._raw.seek(offset)
+            return
+        while offset > 0:
+            offset -= len(data := self.read(min(offset, CHUNK)))
+            if not data:
+                raise Unreadable("read-error", "the source is shorter than it was")
+
+    def read(self, size: int = CHUNK) -> bytes:
+        """Return the next bytes; raise Unreadable where the stream is damaged."""
+        try:
+            data = self._stream.read(size)
+        except (EOFError, zlib.error, lzma.LZMAError) as error:
+            raise Unreadable("compression", f"the compressed stream is damaged or cut short: {error}") from None
+        except OSError as error:
+            code = "compression" if self._is_compressed and error.errno is None else "read-error"
+            raise Unreadable(code, f"reading failed: {error}") from None
+        except Exception as error:
+            if type(error).__name__ != "ZstdError":
+                raise
+            raise Unreadable("compression", f"the compressed stream is damaged: {error}") from None
+        self._read_bytes += len(data)
+        if self._is_compressed and self._read_bytes > BOMB_BYTES and self._raw is not None:
+            if self._read_bytes > BOMB_RATIO * max(1, self._raw.tell()):
+                message = f"{self._raw.tell():,} bytes expand to more than {self._read_bytes:,}"
+                raise Unreadable("decompression-bomb", message)
+        return data
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        if self._raw is not None:
+            self._stream.close()
+            self._raw.close()
+
+
+def _decompressed(raw: BinaryIO, suffix: str) -> BinaryIO:
+    if suffix == ".gz":
+        return gzip.open(raw, "rb")  # type: ignore[return-value]
+    if suffix == ".bz2":
+        return bz2.open(raw, "rb")
+    if suffix == ".xz":
+        return lzma.open(raw, "rb")
+    import zstandard
+
+    # zstd ends quietly where a frame is cut short, so the frames are read one by one and checked.
+    return io.BufferedReader(_ZstdFrames(raw, zstandard), CHUNK)
+
+
+class _ZstdFrames(io.RawIOBase):
+    """All frames of a zstd file; raises EOFError where the last one is incomplete."""
+
+    def __init__(self, raw: BinaryIO, zstandard: object) -> None:
+        self._raw = raw
+        self._new = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj  # type: ignore[attr-defined]
+        self._frame = self._new()
+        self._pending = b""
+        self._out = memoryview(b"")
+        self._inside = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        while not self._out:
+            # Small inputs bound what one call can expand to (a zstd block is at most 128 KiB from 4 bytes).
+            data = self._pending or self._raw.read(2048)
+            self._pending = b""
+            if not data:
+                if self._inside:
+                    raise EOFError("the last frame is incomplete")
+                return 0
+            self._inside = True
+            self._out = memoryview(self._frame.decompress(data))
+            if self._frame.eof:
+                self._pending = self._frame.unused_data
+                self._frame = self._new()
+                self._inside = False
+        count = min(len(view), len(self._out))
+        view[:count] = self._out[:count]
+        self._out = self._out[count:]
+        return count

@@ -1,0 +1,186 @@
+"""CSV and TSV → items: each row as a JSON object of its cells, under the names of the first row.
+
+Rule: cells stay text, a format decides what they mean; a row that is not valid costs itself only. A row may
+span lines (quoted); an open quote is given up at the record limit, and reading goes on after its first line.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from membatch.config import SourceSettings
+from membatch.plan import Checkpoint, Rejection
+from membatch.source.chunk import Chunk
+from membatch.source.jsonl import UTF8_BOM
+from membatch.source.stream import ByteStream, Unreadable
+from membatch.source.unreadable import remainder, too_long
+
+_ROWS_PER_CHUNK: Final = 2000
+
+
+class _Lines:
+    """The lines of a stream, each with its newline; knows the number and offset of the next one."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._ready: list[bytes] = []  # reversed, so that the next line is taken from the end
+        self._carry = b""
+        self.line, self.offset = 1, 0
+        self.taken: list[bytes] = []
+        self.fault: Unreadable | None = None
+
+    def next(self) -> bytes:
+        """Return the next line, b"" at the end; a damaged stream ends, and `fault` says why."""
+        while not self._ready and self.fault is None:
+            try:
+                data = self._stream.read()
+            except Unreadable as fault:
+                self.fault = fault
+                data = b""
+            lines = _split(self._carry + data)
+            self._carry = lines.pop() if data else b""
+            self._ready = [line for line in reversed(lines) if line]
+            if not data:
+                break
+        if not self._ready:
+            return b""
+        line = self._ready.pop()
+        self.line += 1
+        self.offset += len(line)
+        self.taken.append(line)
+        return line
+
+    def put_back(self, lines: list[bytes]) -> None:
+        """Give lines back, so that they are read again."""
+        self._ready.extend(reversed(lines))
+        self.line -= len(lines)
+        self.offset -= sum(map(len, lines))
+
+
+def _split(data: bytes) -> list[bytes]:
+    """Return the lines of some bytes with their newlines; the last one is without, perhaps empty."""
+    *lines, rest = data.split(b"\n")
+    return [line + b"\n" for line in lines] + [rest]
+
+
+def read(delimiter: str, path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chunk]:
+    """Yield the rows of a file from the checkpoint on."""
+    stream = ByteStream(path)
+    try:
+        yield from _Table(_Lines(stream), delimiter, settings.max_record_bytes).chunks(after)
+    finally:
+        stream.close()
+
+
+read_csv = partial(read, ",")
+read_tsv = partial(read, "\t")
+
+
+class _Table:
+    """The state of reading one table: its header, its lines, the limit."""
+
+    def __init__(self, lines: _Lines, delimiter: str, limit: int) -> None:
+        self._lines, self._delimiter, self._limit = lines, delimiter, limit
+        csv.field_size_limit(limit)
+        self._header: list[str] = []
+
+    def chunks(self, after: Checkpoint) -> Iterator[Chunk]:
+        """Yield all rows after the checkpoint; the header is read in any case."""
+        header = self._row()
+        if header is None:
+            return
+        first = header if isinstance(header, Rejection) else None
+        self._header = [] if isinstance(header, Rejection) else header
+        if first is None and len(set(self._header)) < len(self._header):
+            first = remainder("csv-malformed", "a column name occurs twice in the first row")
+        if first is not None:
+            if after.offset == 0:
+                yield Chunk([b""], [1], [0], {0: first}, self._lines.line, self._lines.offset)
+            return
+        while self._lines.offset < after.offset and self._lines.next():
+            pass
+        while True:
+            chunk = self._chunk()
+            if not chunk.items:
+                return
+            yield chunk
+
+    def _chunk(self) -> Chunk:
+        items: list[bytes] = []
+        lines: list[int] = []
+        offsets: list[int] = []
+        rejected: dict[int, Rejection] = {}
+        while len(items) < _ROWS_PER_CHUNK:
+            line, offset = self._lines.line, self._lines.offset
+            row = self._row()
+            if row is None:
+                if self._lines.fault is not None:
+                    fault, self._lines.fault = self._lines.fault, None
+                    rejected[len(items)] = remainder(fault.code, str(fault))
+                    items.append(b"")
+                    lines.append(line)
+                    offsets.append(offset)
+                break
+            if not row:
+                continue
+            outcome = row if isinstance(row, Rejection) else self._item(row)
+            if isinstance(outcome, Rejection):
+                rejected[len(items)] = outcome
+                outcome = b""
+            items.append(outcome)
+            lines.append(line)
+            offsets.append(offset)
+        return Chunk(items, lines, offsets, rejected, self._lines.line, self._lines.offset)
+
+    def _item(self, row: list[str]) -> bytes | Rejection:
+        if len(row) > len(self._header):
+            message = f"the row has {len(row)} cells, the first row names {len(self._header)} columns"
+            return self._rejection("csv-malformed", message)
+        return msgspec.json.encode(dict(zip(self._header, row, strict=False)))
+
+    def _row(self) -> list[str] | Rejection | None:
+        """Return the next row's cells, an empty list for a blank line, None at the end."""
+        self._lines.taken = []
+        size = 0
+
+        def texts() -> Iterator[str]:
+            nonlocal size
+            while data := self._lines.next():
+                size += len(data)
+                if size > self._limit:
+                    raise csv.Error("over the limit")
+                start = UTF8_BOM if self._lines.offset == len(data) and data.startswith(UTF8_BOM) else b""
+                yield data.removeprefix(start).decode()
+
+        try:
+            row = next(csv.reader(texts(), delimiter=self._delimiter, strict=True), None)
+        except UnicodeDecodeError as error:
+            return self._rejection("encoding", f"not UTF-8: {error.reason}")
+        except csv.Error as error:
+            if size > self._limit:
+                return self._give_up()
+            rejection = self._rejection("csv-malformed", f"not valid CSV: {error}")
+            if len(self._lines.taken) > 1:
+                self._lines.put_back(self._lines.taken[1:])
+            return rejection
+        if row is not None and "".join(row).strip() == "" and len(row) <= 1:
+            return []
+        return row
+
+    def _give_up(self) -> Rejection:
+        taken = self._lines.taken
+        if len(taken) > 1:
+            self._lines.put_back(taken[1:])
+            return remainder("csv-malformed", "a quote opens here and is not closed within the limit", taken[0])
+        sha256 = hashlib.sha256(taken[0]).hexdigest()
+        return too_long(taken[0], len(taken[0]), sha256, self._limit)
+
+    def _rejection(self, code: str, message: str) -> Rejection:
+        raw = b"".join(self._lines.taken)
+        return Rejection(category="source", code=code, message=message, raw=raw)

@@ -1,0 +1,158 @@
+"""The store protocol, and the table of stores by URL scheme.
+
+Rule: the store is the only truth; a batch's rows, lineage, rejects, statistics and checkpoint commit in one
+transaction or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final, NamedTuple, Protocol
+
+from membatch.config import hide_password
+from membatch.errors import ConfigError
+from membatch.plan import Checkpoint, Digest, MemoryKey, Plan, StoredRow
+
+
+class FingerprintRow(NamedTuple):
+    """One fingerprint: the memory it leads to, whether its content still does, its hashes and tokens."""
+
+    memory: int
+    superseded: int
+    founder: int
+    id_hash: int
+    hashes: bytes  # digest and content hash, 16 bytes each
+    tokens: bytes | None
+
+
+class RunRow(NamedTuple):
+    """A run as the store holds it; the last four columns are JSON texts."""
+
+    run: int
+    kind: str
+    status: str
+    parent: int | None
+    started_at: str
+    finished_at: str | None
+    format: str
+    sources: str
+    config: str
+    summary: str | None
+
+
+class BatchRow(NamedTuple):
+    """A committed batch of a run: its number, its checkpoint and statistics as JSON texts."""
+
+    number: int
+    checkpoint: str
+    tally: str
+
+
+class RejectRow(NamedTuple):
+    """A rejected record as the store holds it."""
+
+    reject: int
+    batch: int
+    source: int
+    line: int
+    offset: int | None
+    index: int
+    category: str
+    code: str
+    message: str
+    errors: str
+    exception: str | None
+    raw: bytes
+    raw_length: int | None
+    raw_sha256: str | None
+    format: str | None
+    resolved_by: int | None
+
+
+class Transaction(Protocol):
+    """One batch on its way into the store."""
+
+    def apply(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
+        """Write everything that the plan says; raises RefusedError where the database refuses a row."""
+
+    def resolve(self, rejects: Iterable[int]) -> None:
+        """Mark rejects of an earlier run as resolved by this one."""
+
+
+class Store(Protocol):
+    """A database that holds memories; opened for writing it holds the write lease until it is closed."""
+
+    def close(self) -> None:
+        """Give the lease back and close; what a dry run wrote is rolled back."""
+
+    def fingerprints(self) -> Iterator[list[FingerprintRow]]:
+        """Yield all fingerprints, in blocks."""
+
+    def conflicting_digests(self) -> set[Digest]:
+        """Return the digests of records refused because of their id, and not resolved since."""
+
+    def next_key(self) -> MemoryKey:
+        """Return the key that the next memory gets."""
+
+    def fetch(self, keys: Iterable[MemoryKey]) -> dict[MemoryKey, StoredRow]:
+        """Return memories by key."""
+
+    def transaction(self, run: int, number: int) -> AbstractContextManager[Transaction]:
+        """Open the transaction of a batch; it commits at the end of the block, or rolls back."""
+
+    def refuses(self, plan: Plan) -> bool:
+        """Return whether the database refuses a row of the plan; nothing is written."""
+
+    def begin_run(self, **columns: Any) -> int:
+        """Return the number of a new run: kind, parent, format, sources, config."""
+
+    def reopen_run(self, run: int, config: str) -> None:
+        """Let an interrupted run go on."""
+
+    def finish_run(self, run: int, status: str, summary: str) -> None:
+        """Note how a run ended."""
+
+    def runs(self) -> list[RunRow]:
+        """Return all runs, the oldest first."""
+
+    def batches(self, run: int) -> Iterator[BatchRow]:
+        """Yield the committed batches of a run, in order."""
+
+    def last_batch(self, run: int) -> tuple[int, Checkpoint] | None:
+        """Return the number and checkpoint of a run's newest batch."""
+
+    def rejects(self, run: int) -> Iterator[RejectRow]:
+        """Yield the rejected records of a run, in order."""
+
+    def export(self) -> Iterator[tuple[str, bytes]]:
+        """Yield (id, record without id as JSON) of all memories, by age."""
+
+
+SCHEMES: Final[Mapping[str, str]] = {"sqlite": "membatch.store.sqlite"}
+
+
+def open_store(
+    url: str,
+    scope: tuple[str, ...] | None = None,
+    *,
+    write: bool = True,
+    dry_run: bool = False,
+    wait: bool = False,
+) -> Store:
+    """Return the store that a URL names, opened; for writing it is made if it is missing, and leased.
+
+    `scope` is the dedup.scope it must have been made with. Raises StoreError or ConfigError.
+    """
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in SCHEMES:
+        raise ConfigError(f"unknown store {hide_password(url)!r}: use sqlite:///FILE.db")
+    from membatch.store.sqlite import SqliteStore
+
+    return SqliteStore(url, scope, write=write, dry_run=dry_run, wait=wait)
+
+
+def now() -> str:
+    """Return the time as RFC 3339 in UTC, to the millisecond."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

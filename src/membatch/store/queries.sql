@@ -1,0 +1,98 @@
+-- The named queries of the SQLite store. A name stands after "name:", what it does after it.
+
+-- name: insert_batch: one transaction of a run
+INSERT INTO batch (batch, run, number, checkpoint, tally) VALUES (?, ?, ?, ?, ?);
+
+-- name: insert_memory: new memories
+INSERT INTO memory (memory, id, match_scope, batch, stated, record) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: insert_merge: lineage
+INSERT INTO merge (
+    merge, memory, batch, step, shared, union_size, replaces, id, record, source, line, byte_offset, item_index,
+    rules, conflicts, guards, reverse, stated_before
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: update_memory: a survivor after its merges
+UPDATE memory SET stated = ?, record = ? WHERE memory = ?;
+
+-- name: supersede_fingerprints: a replaced memory's content leads to it no longer
+UPDATE fingerprint SET superseded_by = ? WHERE memory = ? AND superseded_by IS NULL;
+
+-- name: close_reviews: a replaced memory's open pairs close
+UPDATE review SET state = 'closed', closed_by = ? WHERE state = 'open' AND (older = ? OR younger = ?);
+
+-- name: insert_fingerprint: what leads to a memory
+INSERT INTO fingerprint (memory, number, founder, superseded_by, digest, content_hash, id_hash, tokens)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_duplicate: records that were known
+INSERT INTO duplicate (memory, batch, id, source, line, byte_offset, item_index) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_review: pairs that a guard was unsure of
+INSERT INTO review (older, younger, batch, step, shared, union_size, guards, state, closed_by)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_reject: records that could not be stored
+INSERT INTO reject (
+    batch, source, line, byte_offset, item_index, category, code, message, errors, exception, raw, raw_length,
+    raw_sha256, format, digest, id
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: fetch_memories: memories by their keys, given as a JSON array
+SELECT memory, id, match_scope, record, stated FROM memory
+WHERE memory IN (SELECT value FROM json_each(?));
+
+-- name: next_keys: the keys that the next memory, merge and batch get
+SELECT
+    (SELECT coalesce(max(memory), 0) + 1 FROM memory),
+    (SELECT coalesce(max(merge), 0) + 1 FROM merge),
+    (SELECT coalesce(max(batch), 0) + 1 FROM batch);
+
+-- name: fingerprints: all that leads to memories, for the index
+SELECT memory, superseded_by IS NOT NULL, founder, id_hash, CAST(digest || content_hash AS BLOB), tokens
+FROM fingerprint;
+
+-- name: conflicting_digests: records that were refused because their id belongs to another memory
+SELECT DISTINCT digest FROM reject JOIN batch USING (batch) JOIN run USING (run)
+WHERE code = 'id-conflict' AND resolved_by IS NULL AND run.status <> 'undone';
+
+-- name: insert_run: the beginning of a change
+INSERT INTO run (kind, status, parent, started_at, format, sources, config) VALUES (?, 'running', ?, ?, ?, ?, ?)
+RETURNING run;
+
+-- name: finish_run: how a change ended
+UPDATE run SET status = ?, finished_at = ?, summary = ? WHERE run = ?;
+
+-- name: reopen_run: an interrupted run goes on
+UPDATE run SET status = 'running', finished_at = NULL, config = ? WHERE run = ?;
+
+-- name: runs: all changes, the oldest first
+SELECT run, kind, status, parent, started_at, finished_at, format, sources, config, summary FROM run ORDER BY run;
+
+-- name: batches: the transactions of a run, in order
+SELECT number, checkpoint, tally FROM batch WHERE run = ? ORDER BY number;
+
+-- name: last_batch: the newest transaction of a run
+SELECT number, checkpoint FROM batch WHERE run = ? ORDER BY number DESC LIMIT 1;
+
+-- name: rejects: the rejected records of a run, in order
+SELECT
+    reject, batch.number, source, line, byte_offset, item_index, category, code, message, errors, exception, raw,
+    raw_length, raw_sha256, reject.format, resolved_by
+FROM reject JOIN batch USING (batch)
+WHERE batch.run = ? ORDER BY reject;
+
+-- name: resolve_reject: a retry brought the record in
+UPDATE reject SET resolved_by = ? WHERE reject = ?;
+
+-- name: export: all memories by age
+SELECT id, record FROM memory ORDER BY memory;
+
+-- name: count_memories: how many memories there are
+SELECT count(*) FROM memory;
+
+-- name: get_meta: a fact about the store
+SELECT value FROM meta WHERE name = ?;
+
+-- name: set_meta: a fact about the store
+INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;

@@ -1,0 +1,193 @@
+"""Plan → the rows of one transaction, for any SQL store.
+
+Rule: pure; a survivor's patches are folded and it is written once, however many records it absorbed.
+Data in: a Plan and the rows as they were before it. Data out: `Rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from membatch.patch import Operation, apply
+from membatch.plan import Batch, Duplicate, Hold, Insert, MemoryKey, Merge, Plan, Position, Reject, StoredRow
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.decode
+
+Row = tuple[Any, ...]
+
+
+class Rows(msgspec.Struct, kw_only=True):
+    """What one transaction writes, table by table; the columns of each row are those of its query."""
+
+    memories: list[Row] = []
+    fingerprints: list[Row] = []
+    merges: list[Row] = []
+    updates: list[Row] = []  # survivors that were stored before
+    superseded: list[Row] = []  # replaced memories: their stored fingerprints stop leading by content
+    closed: list[Row] = []  # replaced memories: their stored open pairs close
+    duplicates: list[Row] = []
+    reviews: list[Row] = []
+    rejects: list[Row] = []
+
+
+def merged_memories(plan: Plan) -> set[MemoryKey]:
+    """Return the memories that were stored before the plan and absorb records in it."""
+    inserted = {step.key for step in plan.steps if isinstance(step, Insert | Hold)}
+    return {step.memory for step in plan.steps if isinstance(step, Merge)} - inserted
+
+
+def rows_of(plan: Plan, batch_key: int, next_merge: int, before: Mapping[MemoryKey, StoredRow]) -> Rows:
+    """Return the rows of a plan; `before` holds the memories that `merged_memories` names."""
+    return _Writer(plan.batch, batch_key, next_merge).write(plan, before)
+
+
+class _Writer:
+    def __init__(self, batch: Batch, batch_key: int, next_merge: int) -> None:
+        self._batch, self._key, self._merge = batch, batch_key, next_merge
+        self._rows = Rows()
+        self._patches: dict[MemoryKey, list[Operation]] = {}
+        self._stated: dict[MemoryKey, str | None] = {}
+        self._inserted: dict[MemoryKey, int] = {}
+        self._new_fingerprints: dict[MemoryKey, list[list[Any]]] = {}
+        self._new_reviews: list[list[Any]] = []
+        self._has_tokens = bool(batch.tokens)
+
+    def write(self, plan: Plan, before: Mapping[MemoryKey, StoredRow]) -> Rows:
+        for step in plan.steps:
+            match step:
+                case Insert(record, key):
+                    self._insert(record, key)
+                case Duplicate(record, memory):
+                    place = _place(self._batch.positions[record])
+                    self._rows.duplicates.append((memory, self._key, self._batch.ids[record], *place))
+                case Merge():
+                    self._absorb(step)
+                case Hold():
+                    self._hold(step)
+                case Reject():
+                    self._reject(step)
+        self._fold(before)
+        rows, key = self._rows, self._key
+        batch = self._batch
+        for memory, record in self._inserted.items():
+            document, stated = batch.records[record], None
+            if memory in self._patches:
+                document, stated = self._after(memory, document), self._stated[memory]
+            rows.memories.append((memory, batch.ids[record], batch.scopes[record], key, stated, document.decode()))
+        rows.fingerprints = [tuple(row) for new in self._new_fingerprints.values() for row in new]
+        rows.reviews = [tuple(row) for row in self._new_reviews]
+        return rows
+
+    def _tokens(self, record: int) -> bytes | None:
+        return self._batch.tokens[record] if self._has_tokens else None
+
+    def _insert(self, record: int, key: MemoryKey) -> None:
+        batch = self._batch
+        self._inserted[key] = record
+        self._new_fingerprints[key] = [
+            [
+                key,
+                0,
+                1,
+                None,
+                batch.digests[record],
+                batch.content_hashes[record],
+                batch.id_hashes[record],
+                self._tokens(record),
+            ]
+        ]
+
+    def _absorb(self, step: Merge) -> None:
+        batch, number, memory = self._batch, self._merge, step.memory
+        self._merge += 1
+        self._patches.setdefault(memory, []).extend(step.forward)
+        self._stated[memory] = step.stated
+        record = step.record
+        self._rows.merges.append(
+            (
+                number,
+                memory,
+                self._key,
+                step.step,
+                step.shared,
+                step.union,
+                step.replaces,
+                batch.ids[record],
+                batch.records[record].decode(),
+                *_place(batch.positions[record]),
+                _text(step.rules),
+                _text(step.conflicts),
+                _text(step.guards),
+                _text(step.reverse),
+                step.stated_before,
+            )
+        )
+        fingerprints = self._new_fingerprints.setdefault(memory, [])
+        if step.replaces:
+            self._rows.superseded.append((number, memory))
+            self._rows.closed.append((number, memory, memory))
+            for row in fingerprints:
+                row[3] = row[3] or number
+            for row in self._new_reviews:
+                if memory in row[:2] and row[-1] is None:
+                    row[-2:] = ["closed", number]
+        tokens = self._tokens(record) if step.replaces else None
+        fingerprints.append(
+            [memory, number, int(step.replaces), None, batch.digests[record], batch.content_hashes[record], 0, tokens]
+        )
+
+    def _hold(self, step: Hold) -> None:
+        self._insert(step.record, step.key)
+        row = [
+            step.memory,
+            step.key,
+            self._key,
+            step.step,
+            step.shared,
+            step.union,
+            _text(step.guards),
+            "open",
+            None,
+        ]
+        self._new_reviews.append(row)
+
+    def _reject(self, step: Reject) -> None:
+        why = step.rejection
+        self._rows.rejects.append(
+            (
+                self._key,
+                *_place(self._batch.positions[step.record]),
+                why.category,
+                why.code,
+                why.message,
+                _text(why.errors),
+                why.exception,
+                why.raw,
+                why.raw_length,
+                why.raw_sha256,
+                why.format,
+                why.digest,
+                why.id,
+            )
+        )
+
+    def _fold(self, before: Mapping[MemoryKey, StoredRow]) -> None:
+        for memory in self._patches:
+            if memory not in self._inserted:
+                document = self._after(memory, before[memory].record)
+                self._rows.updates.append((self._stated[memory], document.decode(), memory))
+
+    def _after(self, memory: MemoryKey, document: bytes) -> bytes:
+        return _encode(apply(_decode(document), self._patches[memory]))
+
+
+def _place(position: Position) -> tuple[int, int, int | None, int]:
+    return (position.source, position.line, position.offset, position.index)
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,430 @@
+"""The SQLite store: one file, one writer, one transaction a batch.
+
+Rule: every value is bound; every error of the driver leaves here as one of ours, sorted into what a record
+causes, what passes by itself, and what the machine causes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import filelock
+import msgspec
+
+from membatch.config import hide_password
+from membatch.errors import (
+    ConfigError,
+    RefusedError,
+    StoreBusyError,
+    StoreError,
+    StoreMismatchError,
+    SurroundingsError,
+    TransientError,
+)
+from membatch.memory import HASH_VERSION, UNICODE_VERSION
+from membatch.plan import Checkpoint, Digest, MemoryKey, Plan, StoredRow
+from membatch.store import BatchRow, FingerprintRow, RejectRow, RunRow, now
+from membatch.store.rows import merged_memories, rows_of
+
+SCHEMA_VERSION: Final = 1
+OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
+PAGE_BYTES: Final = 16_384  # measured: fewer pages are rewritten a commit than with the default of 4 KiB
+CHECKPOINT_PAGES: Final = 2_500  # about 40 MB of log before it moves into the database
+BUSY_MILLISECONDS: Final = 5_000
+_BLOCK: Final = 50_000
+
+_TRANSIENT: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_INTERRUPT")
+_SURROUNDINGS: Final = (
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_READONLY",
+    "SQLITE_CORRUPT",
+    "SQLITE_NOTADB",
+    "SQLITE_NOMEM",
+    "SQLITE_CANTOPEN",
+    "SQLITE_PERM",
+    "SQLITE_AUTH",
+)
+_WORDS: Final = {
+    "SQLITE_FULL": "the disk is full; make room, then resume",
+    "SQLITE_READONLY": "the database or its folder is read-only; allow writing, then resume",
+    "SQLITE_CORRUPT": "the database file is damaged; restore a copy",
+    "SQLITE_NOTADB": "the file is not a SQLite database; name another store",
+    "SQLITE_NOMEM": "memory ran out; free some, then resume",
+    "SQLITE_CANTOPEN": "the file cannot be opened; check that its folder exists and allows writing",
+}
+
+
+@cache
+def query(name: str) -> str:
+    """Return a named query of queries.sql."""
+    return _queries()[name]
+
+
+@cache
+def _queries() -> dict[str, str]:
+    text = (resources.files("membatch.store") / "queries.sql").read_text("utf-8")
+    found = re.findall(r"^-- name: (\w+): .*\n((?:(?!--).*\n)+)", text + "\n", re.MULTILINE)
+    return {name: body.strip().rstrip(";") for name, body in found}
+
+
+def translated(error: sqlite3.Error) -> StoreError:
+    """Return our error for one of the driver's."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    words = next((text for prefix, text in _WORDS.items() if name.startswith(prefix)), "")
+    message = f"{error} ({name})" if name else str(error)
+    if name.startswith(_TRANSIENT):
+        return TransientError(f"the store is locked: {message}")
+    if name.startswith(_SURROUNDINGS):
+        return SurroundingsError(f"the store cannot be used: {message}" + (f": {words}" if words else ""))
+    return RefusedError(message)
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translated(error) from error
+    except MemoryError as error:
+        raise SurroundingsError("memory ran out; free some, then resume") from error
+
+
+def path_of(url: str) -> str:
+    """Return the file that a sqlite:/// URL names."""
+    path = url.removeprefix("sqlite://")
+    if not path.startswith("/") or len(path) < 2:
+        raise ConfigError(f"store {hide_password(url)!r} names no file: write sqlite:///FILE.db")
+    return path[1:]
+
+
+class SqliteStore:
+    """An open SQLite store; see `membatch.store.Store` for its face."""
+
+    def __init__(
+        self,
+        url: str,
+        scope: tuple[str, ...] | None = None,
+        *,
+        write: bool = True,
+        dry_run: bool = False,
+        wait: bool = False,
+    ) -> None:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")
+        self._path = path_of(url)
+        self._dry_run = dry_run
+        self._lock: filelock.BaseFileLock | None = None
+        self._lease = 0
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        is_new = not Path(self._path).exists() or Path(self._path).stat().st_size == 0
+        if is_new and not write:
+            raise StoreError(f"there is no store {self._path}: load something with `membatch run` first")
+        if is_new and dry_run:
+            self._temporary = tempfile.TemporaryDirectory(prefix="membatch-")
+            self._path = str(Path(self._temporary.name) / "dry-run.db")
+        self._connection = self._open(is_new, write, wait)
+        try:
+            with _ours():
+                if is_new:
+                    self._create(scope or ())
+                self._verify(scope)
+                if write:
+                    self._take_lease()
+                if dry_run:
+                    self._connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, is_new: bool, write: bool, wait: bool) -> sqlite3.Connection:
+        if write:
+            self._take_lock(wait)
+        try:
+            if is_new:
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_MILLISECONDS / 1000)
+            with _ours():
+                if is_new:
+                    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+                connection.execute("PRAGMA journal_mode = WAL" if write else "PRAGMA query_only = ON")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        except OSError as error:
+            self._release()
+            raise SurroundingsError(f"cannot open the store {self._path}: {error.strerror}") from None
+        except BaseException:
+            self._release()
+            raise
+        return connection
+
+    def _take_lock(self, wait: bool) -> None:
+        # An operating-system lock: the death of its holder releases it.
+        lock = filelock.FileLock(f"{self._path}.lock", mode=0o600)
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except filelock.Timeout:
+            raise StoreBusyError(
+                f"the store {self._path} is being written to by {self._holder()}: wait for it, or use --wait"
+            ) from None
+        except OSError as error:
+            raise SurroundingsError(f"cannot lock the store {self._path}: {error.strerror}") from None
+        self._lock = lock
+
+    def _holder(self) -> str:
+        try:
+            connection = sqlite3.connect(f"{Path(self._path).absolute().as_uri()}?mode=ro", uri=True)
+            row = connection.execute(query("get_meta"), ("lease_holder",)).fetchone()
+            connection.close()
+        except sqlite3.Error:
+            return "another process"
+        return str(row[0]) if row else "another process"
+
+    def _create(self, scope: tuple[str, ...]) -> None:
+        schema = (resources.files("membatch.store") / "schema.sql").read_text("utf-8")
+        facts = {
+            "schema_version": str(SCHEMA_VERSION),
+            "hash_version": str(HASH_VERSION),
+            "unicode_version": UNICODE_VERSION,
+            "dedup_scope": json.dumps(scope),
+            "lease": "0",
+        }
+        self._connection.execute("BEGIN IMMEDIATE")
+        for statement in re.split(r";\s*\n", schema):
+            if statement.strip():
+                self._connection.execute(statement)
+        self._connection.executemany(query("set_meta"), facts.items())
+        self._connection.execute("COMMIT")
+
+    def _verify(self, scope: tuple[str, ...] | None) -> None:
+        try:
+            version = self._meta("schema_version")
+        except RefusedError:
+            version = None
+        if version is None:
+            raise StoreError(f"{self._path} is a SQLite database but no membatch store: name another file")
+        if int(version) > SCHEMA_VERSION:
+            message = f"the store {self._path} has schema version {version}, this membatch knows {SCHEMA_VERSION}"
+            raise StoreMismatchError(message + ": install a newer membatch")
+        stored = tuple(json.loads(self._meta("dedup_scope") or "[]"))
+        if scope is not None and stored != tuple(scope):
+            raise StoreMismatchError(
+                f"the store {self._path} was made with dedup.scope = {list(stored)}, the settings say {list(scope)}: "
+                "use the same scope, or another store"
+            )
+
+    def _meta(self, name: str) -> str | None:
+        with _ours():
+            row = self._connection.execute(query("get_meta"), (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _take_lease(self) -> None:
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        self._lease = int(self._meta("lease") or 0) + 1
+        holder = f"process {os.getpid()} on {socket.gethostname()} since {now()}"
+        execute(query("set_meta"), ("lease", str(self._lease)))
+        execute(query("set_meta"), ("lease_holder", holder))
+        execute("COMMIT")
+
+    def _check_lease(self) -> None:
+        held = self._meta("lease")
+        if held != str(self._lease):
+            raise StoreBusyError(
+                f"the write lease of {self._path} was taken over (number {held}, ours was {self._lease}): "
+                "nothing of this batch was written"
+            )
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def close(self) -> None:
+        """Give the lease back and close; what a dry run wrote is rolled back."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass  # the connection is closed next, which rolls back too
+        finally:
+            self._connection.close()
+            self._release()
+            if self._temporary is not None:
+                self._temporary.cleanup()
+
+    @contextmanager
+    def _block(self) -> Iterator[None]:
+        """Run the block in a transaction, in a dry run in a savepoint of the one that is rolled back."""
+        begin, commit, rollback = (
+            ("SAVEPOINT batch", "RELEASE batch", "ROLLBACK TO batch")
+            if self._dry_run
+            else ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+        )
+        execute = self._connection.execute
+        with _ours():
+            execute(begin)
+            try:
+                self._check_lease()
+                yield
+                execute(commit)
+            except BaseException:
+                if self._connection.in_transaction:
+                    execute(rollback)
+                raise
+
+    @contextmanager
+    def transaction(self, run: int, number: int) -> Iterator[SqliteTransaction]:
+        """Open the transaction of a batch; it commits at the end of the block, or rolls back."""
+        with self._block():
+            yield SqliteTransaction(self._connection, self, run, number)
+
+    def refuses(self, plan: Plan) -> bool:
+        """Return whether the database refuses a row of the plan; nothing is written."""
+        try:
+            with self._block():
+                run = self._connection.execute("SELECT max(run) FROM run").fetchone()[0]
+                SqliteTransaction(self._connection, self, run, -1).apply(plan, Checkpoint(), b"{}")
+                raise _Undo
+        except _Undo:
+            return False
+        except RefusedError:
+            return True
+
+    def begin_run(self, **columns: Any) -> int:
+        """Return the number of a new run: kind, parent, format, sources, config."""
+        values = (
+            columns["kind"],
+            columns["parent"],
+            now(),
+            columns["format"],
+            columns["sources"],
+            columns["config"],
+        )
+        with self._block():
+            return int(self._connection.execute(query("insert_run"), values).fetchone()[0])
+
+    def reopen_run(self, run: int, config: str) -> None:
+        """Let an interrupted run go on."""
+        with self._block():
+            self._connection.execute(query("reopen_run"), (config, run))
+
+    def finish_run(self, run: int, status: str, summary: str) -> None:
+        """Note how a run ended."""
+        with self._block():
+            self._connection.execute(query("finish_run"), (status, now(), summary, run))
+
+    def next_key(self) -> MemoryKey:
+        """Return the key that the next memory gets."""
+        return MemoryKey(self._next_keys()[0])
+
+    def _next_keys(self) -> tuple[int, int, int]:
+        with _ours():
+            memory, merge, batch = self._connection.execute(query("next_keys")).fetchone()
+        return memory, merge, batch
+
+    def fetch(self, keys: Iterable[MemoryKey]) -> dict[MemoryKey, StoredRow]:
+        """Return memories by key."""
+        wanted = sorted(set(keys))
+        if not wanted:
+            return {}
+        with _ours():
+            rows = self._connection.execute(query("fetch_memories"), (json.dumps(wanted),)).fetchall()
+        return {
+            MemoryKey(key): StoredRow(MemoryKey(key), identity, scope, record.encode(), stated)
+            for key, identity, scope, record, stated in rows
+        }
+
+    def fingerprints(self) -> Iterator[list[FingerprintRow]]:
+        """Yield all fingerprints, in blocks."""
+        yield from self._blocks(query("fingerprints"))
+
+    def _blocks(self, sql: str, *values: Any) -> Iterator[list[Any]]:
+        with _ours():
+            cursor = self._connection.execute(sql, values)
+            while rows := cursor.fetchmany(_BLOCK):
+                yield rows
+
+    def conflicting_digests(self) -> set[Digest]:
+        """Return the digests of records refused because of their id, and not resolved since."""
+        with _ours():
+            return {row[0] for row in self._connection.execute(query("conflicting_digests"))}
+
+    def runs(self) -> list[RunRow]:
+        """Return all runs, the oldest first."""
+        with _ours():
+            return [RunRow(*row) for row in self._connection.execute(query("runs"))]
+
+    def batches(self, run: int) -> Iterator[BatchRow]:
+        """Yield the committed batches of a run, in order."""
+        for block in self._blocks(query("batches"), run):
+            yield from (BatchRow(*row) for row in block)
+
+    def last_batch(self, run: int) -> tuple[int, Checkpoint] | None:
+        """Return the number and checkpoint of a run's newest batch."""
+        with _ours():
+            row = self._connection.execute(query("last_batch"), (run,)).fetchone()
+        return None if row is None else (row[0], msgspec.json.decode(row[1], type=Checkpoint))
+
+    def rejects(self, run: int) -> Iterator[RejectRow]:
+        """Yield the rejected records of a run, in order."""
+        with _ours():
+            for row in self._connection.execute(query("rejects"), (run,)):
+                yield RejectRow(*row)
+
+    def export(self) -> Iterator[tuple[str, bytes]]:
+        """Yield (id, record without id as JSON) of all memories, by age."""
+        with _ours():
+            for identity, record in self._connection.execute(query("export")):
+                yield identity, record.encode()
+
+
+class _Undo(Exception):  # noqa: N818
+    """Leaves a transaction that was only a trial."""
+
+
+class SqliteTransaction:
+    """One batch on its way into the store."""
+
+    def __init__(self, connection: sqlite3.Connection, store: SqliteStore, run: int, number: int) -> None:
+        self._connection, self._store = connection, store
+        self._run, self._number = run, number
+
+    def apply(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
+        """Write everything that the plan says; raises RefusedError where the database refuses a row."""
+        _, next_merge, batch_key = self._store._next_keys()
+        before = self._store.fetch(merged_memories(plan))
+        rows = rows_of(plan, batch_key, next_merge, before)
+        place = msgspec.json.encode(checkpoint).decode()
+        with _ours():
+            self._connection.execute(
+                query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode())
+            )
+            many = self._connection.executemany
+            many(query("insert_memory"), rows.memories)
+            many(query("insert_merge"), rows.merges)
+            many(query("update_memory"), rows.updates)
+            many(query("supersede_fingerprints"), rows.superseded)
+            many(query("close_reviews"), rows.closed)
+            many(query("insert_fingerprint"), rows.fingerprints)
+            many(query("insert_duplicate"), rows.duplicates)
+            many(query("insert_review"), rows.reviews)
+            many(query("insert_reject"), rows.rejects)
+
+    def resolve(self, rejects: Iterable[int]) -> None:
+        """Mark rejects of an earlier run as resolved by this one."""
+        with _ours():
+            self._connection.executemany(query("resolve_reject"), [(self._run, reject) for reject in rejects])
+
