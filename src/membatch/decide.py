@@ -100,6 +100,7 @@ class _Decider:
         self._oldest = first_of_run if rules.only_run else MemoryKey(0)
         self._refused = refused
         self._refused_here: set[Digest] = set()
+        self._alone = hits.alone or bytes(len(batch))
         # What earlier records of this batch did.
         self._by_digest: dict[Digest, MemoryKey] = {}
         self._by_id: dict[tuple[str, str], MemoryKey] = {}
@@ -117,6 +118,10 @@ class _Decider:
         return Plan(batch=self._batch, steps=steps, refusals=self._refusals, scores=self._scores)
 
     def _step(self, record: int) -> Step:
+        if self._alone[record]:
+            key = self._next_key
+            self._next_key = MemoryKey(key + 1)
+            return Insert(record, key)
         batch = self._batch
         rejection = batch.rejections.get(record)
         if rejection is not None:

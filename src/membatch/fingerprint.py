@@ -7,7 +7,6 @@ fingerprints were made by another one. Data in: Memory. Data out: bytes and inte
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from typing import Any, Final, NewType
 
@@ -25,9 +24,9 @@ NormalText = NewType("NormalText", str)
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.decode
-# A number that might not be in canonical form: fraction, exponent, minus zero, or more than 15 digits.
-_ODD_NUMBER: Final = re.compile(rb"[0-9][.eE]|[0-9]{16}|-0")
+_sha256 = hashlib.sha256
 _LARGEST_EXACT_INTEGER: Final = 2**53
+_VERSION: Final = str(HASH_VERSION)
 
 
 def record_json(memory: Memory) -> bytes:
@@ -39,26 +38,15 @@ def record_json(memory: Memory) -> bytes:
         memory.id = identity
 
 
-def digest(memory: Memory, record: bytes) -> Digest:
+def digest(memory: Memory, record: bytes, *, odd_numbers: bool) -> Digest:
     """Return the digest of a record whose `record_json` is given: SHA-256, its first 16 bytes.
 
-    Numbers count as doubles: 1, 1.0 and 1e0 in free-form fields give one digest.
+    Numbers count as doubles: 1, 1.0 and 1e0 in free-form fields give one digest; `odd_numbers` says that
+    there are others than small integers among them.
     """
-    if _has_odd_numbers(memory):
+    if odd_numbers:
         record = record_json(_with_double_numbers(memory))
-    return Digest(hashlib.sha256(record).digest()[:DIGEST_BYTES])
-
-
-def _has_odd_numbers(memory: Memory) -> bool:
-    # Typed fields are doubles already; only free-form objects may hold numbers in another form.
-    if memory.metadata and _ODD_NUMBER.search(_encode(memory.metadata)):
-        return True
-    free = [person.metadata for person in memory.participants if person.metadata]
-    if memory.emotional_context is not None and memory.emotional_context.temporal:
-        free.append(memory.emotional_context.temporal)
-    if memory.relationship_dynamics is not None:
-        free.extend(party.metadata for party in memory.relationship_dynamics.participants if party.metadata)
-    return bool(free) and any(_ODD_NUMBER.search(_encode(value)) for value in free)
+    return Digest(_sha256(record).digest()[:DIGEST_BYTES])
 
 
 def _with_double_numbers(memory: Memory) -> Memory:
@@ -103,8 +91,9 @@ def content_hash(memory: Memory, summary: NormalText, match_scope: str) -> Conte
     """
     content = canonical_text(memory.content) if memory.content else ""
     people = sorted([person.id for person in memory.participants])
-    said = _encode((HASH_VERSION, summary, content, match_scope, memory.subject, people))
-    return ContentHash(hashlib.sha256(said).digest()[:DIGEST_BYTES])
+    # Validated texts hold no U+0000, so that it separates them; each number and name has a place of its own.
+    said = "\0".join((_VERSION, summary, content, match_scope, memory.subject or "", *people))
+    return ContentHash(_sha256(said.encode()).digest()[:DIGEST_BYTES])
 
 
 def derived_id(memory: Memory, match_scope: str, record_digest: Digest) -> str:

@@ -130,6 +130,9 @@ class Hits(msgspec.Struct, kw_only=True):
     by_id: dict[int, MemoryKey]
     by_hash: dict[int, list[MemoryKey]]
     similar: dict[int, list[Similar]] = {}
+    # One byte a record: 1 where neither the store nor the rest of the batch can touch it, so that it founds a
+    # memory without more ado. Empty where that is not known.
+    alone: bytes = b""
 
     def memories(self) -> set[MemoryKey]:
         """Return all memories whose rows are needed to decide."""

@@ -17,7 +17,6 @@ from membatch.config import Config
 from membatch.errors import Category
 from membatch.formats import known_formats
 from membatch.formats.native import from_row
-from membatch.memory import Memory
 from membatch.plan import Batch, ContentHash, Digest, Position, RawBatch, Rejection
 from membatch.validate import Invalid, Valid, Validator, unreadable
 
@@ -123,12 +122,13 @@ class Prepare:
             return
         if outcome.warnings:
             batch.warnings[len(batch.positions)] = outcome.warnings
-        self._add_valid(batch, texts, position, outcome.memory)
+        self._add_valid(batch, texts, position, outcome)
 
-    def _add_valid(self, batch: Batch, texts: list[str], position: Position, memory: Memory) -> None:
+    def _add_valid(self, batch: Batch, texts: list[str], position: Position, valid: Valid) -> None:
+        memory = valid.memory
         scope = self._scope_of(memory)
         record = fingerprint.record_json(memory)
-        digest = fingerprint.digest(memory, record)
+        digest = fingerprint.digest(memory, record, odd_numbers=valid.odd_numbers)
         summary = fingerprint.canonical_text(memory.summary)
         identity = memory.id or fingerprint.derived_id(memory, scope, digest)
         batch.positions.append(position)

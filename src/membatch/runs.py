@@ -26,7 +26,7 @@ from membatch.prepare import NATIVE, ROW, Prepare
 from membatch.report import MAX_SAMPLES, Account, Report, report_of
 from membatch.report.samples import sample_of
 from membatch.report.tally import Tally, add, tally_of
-from membatch.run import Breaker, Loader, Observer, Stop, batch_size, checkpoint_of, prepared
+from membatch.run import Breaker, Loader, Observer, Stop, batch_size, checkpoint_of, collected_by_batch, prepared
 from membatch.source import SourceFile
 from membatch.store import RunRow, Store, now, open_store
 
@@ -111,7 +111,7 @@ def process(
         checked = _check_before(files, values, config)
         if checked is not None:
             return checked
-    with _session(config, dry_run=dry_run, wait=wait) as session, Stop().listening() as stop:
+    with _session(config, dry_run=dry_run, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
         raws = _raws(files, values, config, Checkpoint())
         raws, format_name = _detected(raws, config)
         first_key = session.store.next_key()
@@ -148,7 +148,7 @@ def resume(
         if row is None:
             return None
         config = _resumed_config(row, config)
-    with _session(config, wait=wait) as session, Stop().listening() as stop:
+    with _session(config, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
         begun = msgspec.json.decode(row.sources)
         files = msgspec.convert(begun["files"], list[SourceFile])
         number, checkpoint = checkpoint_of(session.store, row.run)
@@ -179,7 +179,7 @@ def retry(
 ) -> Report:
     """Send the open rejects of a run through again, as a new run; each success marks its reject resolved."""
     config = _with(config or Config(), store, None).check()
-    with _session(config, wait=wait) as session, Stop().listening() as stop:
+    with _session(config, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
         row = next((row for row in session.store.runs() if row.run == run), None)
         if row is None:
             raise ConfigError(f"there is no run {run} in {hide_password(config.store)}: see `membatch runs`")
@@ -229,7 +229,7 @@ def validate(
     config = _with(config or Config(), None, format).check()
     files, values = _input(source)
     clock, resources, started = Clock(), Resources(), now()
-    with Stop().listening() as stop:
+    with Stop().listening() as stop, collected_by_batch():
         raws, format_name = _detected(_raws(files, values, config, Checkpoint()), config)
         breaker = Breaker(config.tolerance)
         tallies: list[Tally] = []

@@ -58,10 +58,11 @@ _LISTS_OF_UNIQUE: Final = ("source_message_ids", "tags")
 
 
 class Valid(NamedTuple):
-    """A record that may be stored, and what deserves a look."""
+    """A record that may be stored, what deserves a look, and whether free-form fields hold unusual numbers."""
 
     memory: Memory
     warnings: tuple[Warning_, ...]
+    odd_numbers: bool
 
 
 class Invalid(NamedTuple):
@@ -95,17 +96,16 @@ class Validator:
 
     def __call__(self, raw: bytes) -> Valid | Invalid:
         """Return the record that the JSON text holds, or everything that is wrong with it."""
-        if raw.count(b"{") + raw.count(b"[") > self._max_depth and depth(raw) > self._max_depth:
-            message = f"the record nests deeper than {self._max_depth} levels"
-            return Invalid("source", "too-deep", message)
         try:
             memory = self._spelling.decode(raw)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            return self._second_look(raw, error)
-        return _settled(memory, b"\\u0000" in raw)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return self._second_look(raw)
+        return _settled(memory, self._max_depth, may_hold_nul=b"\\" in raw and b"\\u0000" in raw)
 
-    def _second_look(self, raw: bytes, error: Exception) -> Valid | Invalid:
+    def _second_look(self, raw: bytes) -> Valid | Invalid:
         """Take the slow path: the record is unusual, or wrong."""
+        if depth(raw) > self._max_depth:
+            return _too_deep(self._max_depth)
         try:
             document = msgspec.json.decode(raw)
         except (msgspec.MsgspecError, ValueError, RecursionError) as failure:
@@ -118,8 +118,8 @@ class Validator:
         try:
             memory = msgspec.convert(regular, Memory)
         except (msgspec.MsgspecError, ValueError) as failure:
-            return explain(regular, str(failure))
-        return _settled(memory, b"\\u0000" in raw)
+            return explain(regular, str(failure), self._max_depth)
+        return _settled(memory, self._max_depth, may_hold_nul=b"\\u0000" in raw)
 
 
 def validate_memory(data: dict[str, Any] | Memory | bytes | str) -> ValidationResult:
@@ -175,7 +175,7 @@ def unreadable(raw: bytes, error: Exception) -> Invalid:
     return Invalid("source", "json-malformed", message.replace("JSON is malformed", "not valid JSON"))
 
 
-def explain(document: dict[str, Any], decided: str) -> Invalid:
+def explain(document: dict[str, Any], decided: str, max_depth: int) -> Invalid:
     """Return all field errors of a record in canonical names that msgspec refused with the words `decided`."""
     errors = [_field_error(error) for error in _explainer().iter_errors(document)]
     errors = [error for error in errors if not (error.code.endswith("-length") and error.value == '""')]
@@ -191,7 +191,7 @@ def explain(document: dict[str, Any], decided: str) -> Invalid:
     except (msgspec.MsgspecError, ValueError):
         pass  # what is wrong is already said
     else:
-        outcome = _settled(memory, may_hold_nul=True, blind="participants" in wrong)
+        outcome = _settled(memory, max_depth, may_hold_nul=True, blind="participants" in wrong)
         if isinstance(outcome, Invalid):
             errors.extend(outcome.errors)
     errors.sort(key=lambda error: error.pointer)
@@ -204,19 +204,33 @@ def _invalid(errors: list[FieldError]) -> Invalid:
     return Invalid("validation", errors[0].code, message + more, tuple(errors))
 
 
-def _settled(memory: Memory, may_hold_nul: bool, blind: bool = False) -> Valid | Invalid:
+def _too_deep(limit: int) -> Invalid:
+    return Invalid("source", "too-deep", f"the record nests deeper than {limit} levels")
+
+
+def _settled(memory: Memory, max_depth: int, *, may_hold_nul: bool, blind: bool = False) -> Valid | Invalid:
     """Apply the cross-field rules; bring times to UTC and empty parts to their absence, in place.
 
     `blind` leaves out what refers to participants, because these are known to be wrong.
     """
     errors: list[FieldError] = []
     warnings: list[Warning_] = []
-    for name in TIME_FIELDS:
-        value = getattr(memory, name)
-        if value is not None and value.tzinfo is not dt.UTC:
-            _to_utc(memory, name, value, errors, warnings)
+    _settle_times(memory, errors, warnings)
+    people = memory.participants
+    if not blind and (len(people) > 1 or memory.subject is not None or memory.relationship_dynamics is not None):
+        _check_references(memory, errors)
+    odd = False
+    for free in _free_form(memory):
+        state = _look_into(free, max_depth - 1)
+        if state == _TOO_DEEP:
+            return _too_deep(max_depth)
+        odd = odd or state == _ODD
+    context = memory.emotional_context
+    if context is not None:
+        _settle_emotions(context, warnings)
     for name, empty in _EMPTY.items():
-        if getattr(memory, name) == empty:
+        part = getattr(memory, name)
+        if part is not None and part == empty:
             setattr(memory, name, None)
     for name in _LISTS_OF_UNIQUE:
         values = getattr(memory, name)
@@ -229,20 +243,53 @@ def _settled(memory: Memory, may_hold_nul: bool, blind: bool = False) -> Valid |
             message = f"schema version {memory.schema_version} is not known here"
             errors.append(_error("value", "/schema_version", memory.schema_version, message, expected))
         memory.schema_version = None
-    if memory.valid_from is not None and memory.valid_until is not None and not errors:
-        if memory.valid_from > memory.valid_until:
-            expected = "valid_from not after valid_until"
-            errors.append(_error("order", "/valid_from", memory.valid_from, "lies after valid_until", expected))
-    if not blind:
-        _check_references(memory, errors)
-    if memory.emotional_context is not None:
-        _settle_emotions(memory.emotional_context, warnings)
     if may_hold_nul:
         for pointer in _nuls(msgspec.to_builtins(memory), ""):
             errors.append(_error("nul", pointer, None, "holds U+0000", "text without U+0000"))
     if errors:
         return _invalid(errors)
-    return Valid(memory, tuple(warnings) if warnings else _NO_WARNINGS)
+    return Valid(memory, tuple(warnings) if warnings else _NO_WARNINGS, odd)
+
+
+def _settle_times(memory: Memory, errors: list[FieldError], warnings: list[Warning_]) -> None:
+    for name in TIME_FIELDS:
+        value = getattr(memory, name)
+        if value is not None and value.tzinfo is not dt.UTC:
+            _to_utc(memory, name, value, errors, warnings)
+    since, until = memory.valid_from, memory.valid_until
+    if since is not None and until is not None and not errors and since > until:
+        expected = "valid_from not after valid_until"
+        errors.append(_error("order", "/valid_from", since, "lies after valid_until", expected))
+
+
+def _free_form(memory: Memory) -> list[dict[str, Any]]:
+    """Return the objects of a record that may hold anything; typed fields are neither deep nor odd."""
+    free = [person.metadata for person in memory.participants if person.metadata]
+    if memory.metadata:
+        free.append(memory.metadata)
+    if memory.emotional_context is not None and memory.emotional_context.temporal:
+        free.append(memory.emotional_context.temporal)
+    if memory.relationship_dynamics is not None:
+        free.extend(party.metadata for party in memory.relationship_dynamics.participants if party.metadata)
+    return free
+
+
+_PLAIN, _ODD, _TOO_DEEP = range(3)
+_LARGEST_EXACT_INTEGER: Final = 2**53
+
+
+def _look_into(value: dict[str, Any] | list[Any], levels: int) -> int:
+    """Return whether a value holds a number that is no small integer, or nests deeper than so many levels."""
+    if levels <= 0:
+        return _TOO_DEEP
+    found = _PLAIN
+    for item in value.values() if isinstance(value, dict) else value:
+        kind = type(item)
+        if kind is float or (kind is int and not -_LARGEST_EXACT_INTEGER < item < _LARGEST_EXACT_INTEGER):
+            found = max(found, _ODD)
+        elif kind is dict or kind is list:
+            found = max(found, _look_into(item, levels - 1))
+    return found
 
 
 def _to_utc(

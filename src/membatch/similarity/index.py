@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from membatch.plan import Batch, Duplicate, Hits, Hold, Insert, Merge, Plan, Reject
+from membatch.plan import Batch, Duplicate, Hits, Hold, Insert, MemoryKey, Merge, Plan, Reject
 from membatch.similarity.known import Known, digest_columns, hash_column, id_column
 
 
@@ -36,8 +37,28 @@ class Index:
 
     def find(self, batch: Batch) -> Hits:
         """Return the hits of a batch in the store as it is before the batch."""
-        by_hash = {} if self._strategy == "memory-only" else self._known.by_hash(batch)
-        return Hits(by_digest=self._known.by_digest(batch), by_id=self._known.by_id(batch), by_hash=by_hash)
+        digests = digest_columns(batch.digests)
+        ids, hashes = id_column(batch.id_hashes), hash_column(batch.content_hashes)
+        known = self._known.by_digest(digests)
+        open_ = known == 0
+        open_[list(batch.rejections)] = False
+        holders = np.where(open_, self._known.by_id(ids), 0)
+        heads = np.full(len(batch), -1, np.int64)
+        if self._strategy != "memory-only":
+            heads = np.where(open_, self._known.by_hash(hashes), -1)
+        alone = open_ & (holders == 0) & (heads < 0)
+        for column in (digests[:, 0], ids, hashes):
+            alone &= _occurs_once(column)
+        return Hits(
+            by_digest=_where(known),
+            by_id=_where(holders),
+            by_hash={
+                record: found
+                for record in np.flatnonzero(heads >= 0).tolist()
+                if (found := self._known.led_to(int(heads[record])))
+            },
+            alone=alone.tobytes(),
+        )
 
     def advance(self, plan: Plan) -> None:
         """Make a committed plan's fingerprints known."""
@@ -71,3 +92,13 @@ class Index:
                 np.array(memories, np.uint32),
                 np.array(dead, np.bool_),
             )
+
+
+def _where(memories: npt.NDArray[np.int64]) -> dict[int, MemoryKey]:
+    records = np.flatnonzero(memories)
+    return dict(zip(records.tolist(), memories[records].tolist(), strict=True))
+
+
+def _occurs_once(column: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
+    return counts[inverse] == 1

@@ -1,24 +1,20 @@
 """What the store knows, in memory: digests, content hashes and ids of its memories, in compact arrays.
 
 Rule: the store is the only truth; this is rebuilt from its table `fingerprint` and advanced after commits.
-One row is one fingerprint. About 60 bytes a row. Data in: batches, plans. Data out: `Hits`.
+One row is one fingerprint; about 60 bytes a row. Data in: columns of hashes. Data out: memories.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from membatch.plan import Batch, MemoryKey
-from membatch.similarity import kernels
+from membatch.plan import MemoryKey
+from membatch.similarity.slots import GROWTH, Rows, Slots, UInts
 
-_MAX_LOAD: Final = 0.75
-_GROWTH: Final = 1.3
-
-UInts = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int32]
+_COLUMNS = ("_keys", "_checks", "_hashes", "_ids", "_memories", "_following", "_dead")
 
 
 class Known:
@@ -31,92 +27,78 @@ class Known:
         self._hashes = np.empty(0, np.uint64)
         self._ids = np.empty(0, np.uint64)
         self._memories = np.empty(0, np.uint32)
-        self._following = np.empty(0, np.int32)
+        self._following = np.empty(0, np.int32)  # the next older row with the same content hash
         self._dead = np.empty(0, np.bool_)  # the content hash leads nowhere any more
-        self._digest_slots = np.full(1024, -1, np.int32)
-        self._hash_slots = np.full(1024, -1, np.int32)
-        self._id_slots = np.full(1024, -1, np.int32)
-        self._zero = np.zeros(0, np.uint64)
+        self._by_digest, self._by_hash, self._by_id = Slots(), Slots(), Slots()
 
     def __len__(self) -> int:
         return self._size
 
     def add(self, digests: UInts, hashes: UInts, ids: UInts, memories: npt.NDArray[np.uint32], dead: Any) -> None:
         """Enter fingerprints: digests as pairs (n, 2), the rest (n,); id 0 means that the row has none."""
-        count = len(memories)
-        start, stop = self._size, self._size + count
+        start, stop = self._size, self._size + len(memories)
         self._reserve(stop)
         self._keys[start:stop] = digests[:, 0]
         self._checks[start:stop] = digests[:, 1]
         self._hashes[start:stop] = hashes
         self._ids[start:stop] = ids
         self._memories[start:stop] = memories
+        self._following[start:stop] = -1
         self._dead[start:stop] = dead
         self._size = stop
-        self._enter(start, stop)
+        rows = np.arange(start, stop)
+        self._by_digest.put(self._keys, rows)
+        self._by_id.put(self._ids, rows[self._ids[start:stop] != 0])
+        self._chain(rows)
 
-    def _enter(self, start: int, stop: int) -> None:
-        kernels.put_unique(self._digest_slots, self._keys, self._checks, start, stop)
-        kernels.put_chained(self._hash_slots, self._hashes, self._following, start, stop)
-        kernels.put_unique(self._id_slots, self._ids, self._ids, start, stop)
+    def _chain(self, rows: Rows) -> None:
+        """Enter rows by content hash; those of one hash form a chain, its newest row in the table."""
+        order = rows[np.argsort(self._hashes[rows], kind="stable")]
+        same = self._hashes[order[1:]] == self._hashes[order[:-1]]
+        self._following[order[1:][same]] = order[:-1][same]
+        starts = np.concatenate([[True], ~same])
+        heads, tails = order[np.concatenate([~same, [True]])], order[starts]
+        known, places = self._by_hash.find((self._hashes,), (self._hashes[heads],))
+        is_known = known >= 0
+        self._following[tails[is_known]] = known[is_known]
+        self._by_hash.move(places[is_known], heads[is_known])
+        self._by_hash.put(self._hashes, heads[~is_known])
 
     def _reserve(self, rows: int) -> None:
         if rows > len(self._keys):
-            capacity = max(1024, int(rows * _GROWTH))
-            for name in ("_keys", "_checks", "_hashes", "_ids", "_memories", "_following", "_dead"):
+            capacity = max(1024, int(rows * GROWTH))
+            for name in _COLUMNS:
                 old = getattr(self, name)
                 new = np.empty(capacity, old.dtype)  # untouched pages cost no memory
                 new[: self._size] = old[: self._size]
                 setattr(self, name, new)
-        if rows > len(self._digest_slots) * _MAX_LOAD:
-            capacity = int(rows / _MAX_LOAD * _GROWTH) + 1
-            self._digest_slots = np.full(capacity, -1, np.int32)
-            self._hash_slots = np.full(capacity, -1, np.int32)
-            self._id_slots = np.full(capacity, -1, np.int32)
-            self._enter(0, self._size)
 
-    def by_digest(self, batch: Batch) -> dict[int, MemoryKey]:
-        """Return, for the records of a batch whose digest is known, the memory it leads to."""
-        wanted = digest_columns(batch.digests)
-        found = np.empty(len(wanted), np.int64)
-        kernels.find_unique(
-            self._digest_slots, self._keys, self._checks, wanted[:, 0].copy(), wanted[:, 1].copy(), found
-        )
-        return self._by_record(found)
+    def by_digest(self, digests: UInts) -> npt.NDArray[np.int64]:
+        """Return, for digests (n, 2), the memories that they lead to, 0 where there is none."""
+        wanted = (digests[:, 0].copy(), digests[:, 1].copy())
+        return self._memories_of(self._by_digest.find((self._keys, self._checks), wanted)[0])
 
-    def by_id(self, batch: Batch) -> dict[int, MemoryKey]:
-        """Return, for the records of a batch whose id is taken in their match scope, the memory that has it."""
-        wanted = id_column(batch.id_hashes)
-        found = np.empty(len(wanted), np.int64)
-        kernels.find_unique(self._id_slots, self._ids, self._ids, wanted, wanted, found)
-        return self._by_record(np.where(wanted == 0, -1, found))
+    def by_id(self, ids: UInts) -> npt.NDArray[np.int64]:
+        """Return, for id hashes (n,), the memories that have them, 0 where there is none."""
+        return self._memories_of(self._by_id.find((self._ids,), (ids,))[0])
 
-    def by_hash(self, batch: Batch) -> dict[int, list[MemoryKey]]:
-        """Return, for the records of a batch whose content hash is known, all memories it leads to, by age."""
-        wanted = hash_column(batch.content_hashes)
-        heads = np.empty(len(wanted), np.int64)
-        kernels.find_heads(self._hash_slots, self._hashes, wanted, heads)
-        found: dict[int, list[MemoryKey]] = {}
-        for record in np.flatnonzero(heads >= 0).tolist():
-            if record in batch.rejections:
-                continue
-            row, memories = int(heads[record]), set()
-            while row >= 0:
-                if not self._dead[row]:
-                    memories.add(MemoryKey(int(self._memories[row])))
-                row = int(self._following[row])
-            if memories:
-                found[record] = sorted(memories)
-        return found
+    def by_hash(self, hashes: UInts) -> Rows:
+        """Return, for content hashes (n,), the newest row that has it, -1 where there is none; see `led_to`."""
+        return self._by_hash.find((self._hashes,), (hashes,))[0]
 
-    def _by_record(self, rows: npt.NDArray[np.int64]) -> dict[int, MemoryKey]:
-        records = np.flatnonzero(rows >= 0)
-        memories = self._memories[rows[records]]
-        return {
-            record: MemoryKey(memory)
-            for record, memory in zip(records.tolist(), memories.tolist(), strict=True)
-            if memory
-        }
+    def led_to(self, row: int) -> list[MemoryKey]:
+        """Return all memories to which the content hash of a row leads, by age."""
+        memories = set()
+        while row >= 0:
+            if not self._dead[row]:
+                memories.add(MemoryKey(int(self._memories[row])))
+            row = int(self._following[row])
+        return sorted(memories)
+
+    def _memories_of(self, rows: Rows) -> npt.NDArray[np.int64]:
+        if not self._size:
+            return np.zeros(len(rows), np.int64)
+        return np.where(rows >= 0, self._memories[rows], 0)
 
     def retire(self, memory: MemoryKey) -> None:
         """Let the content hashes that lead to a memory lead there no longer (its record was replaced)."""

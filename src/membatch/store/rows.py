@@ -57,49 +57,47 @@ class _Writer:
         self._has_tokens = bool(batch.tokens)
 
     def write(self, plan: Plan, before: Mapping[MemoryKey, StoredRow]) -> Rows:
+        rows, batch = self._rows, self._batch
+        touched = {step.memory for step in plan.steps if type(step) is Merge}
+        ids, scopes, records = batch.ids, batch.scopes, batch.records
         for step in plan.steps:
-            match step:
-                case Insert(record, key):
-                    self._insert(record, key)
-                case Duplicate(record, memory):
-                    place = _place(self._batch.positions[record])
-                    self._rows.duplicates.append((memory, self._key, self._batch.ids[record], *place))
-                case Merge():
-                    self._absorb(step)
-                case Hold():
+            kind = type(step)
+            if kind is Insert and step.key not in touched:
+                record, key = step.record, step.key
+                rows.memories.append((key, ids[record], scopes[record], self._key, None, records[record].decode()))
+                rows.fingerprints.append(self._founding(record, key))
+            elif kind is Duplicate:
+                place = _place(batch.positions[step.record])
+                rows.duplicates.append((step.memory, self._key, ids[step.record], *place))
+            elif kind is Merge:
+                self._absorb(step)
+            elif kind is Reject:
+                self._reject(step)
+            else:
+                self._insert(step.record, step.key)
+                if kind is Hold:
                     self._hold(step)
-                case Reject():
-                    self._reject(step)
         self._fold(before)
-        rows, key = self._rows, self._key
-        batch = self._batch
         for memory, record in self._inserted.items():
-            document, stated = batch.records[record], None
+            document, stated = records[record], None
             if memory in self._patches:
                 document, stated = self._after(memory, document), self._stated[memory]
-            rows.memories.append((memory, batch.ids[record], batch.scopes[record], key, stated, document.decode()))
-        rows.fingerprints = [tuple(row) for new in self._new_fingerprints.values() for row in new]
+            rows.memories.append((memory, ids[record], scopes[record], self._key, stated, document.decode()))
+        rows.fingerprints.extend([tuple(row) for new in self._new_fingerprints.values() for row in new])
         rows.reviews = [tuple(row) for row in self._new_reviews]
         return rows
+
+    def _founding(self, record: int, key: MemoryKey) -> Row:
+        batch = self._batch
+        digest, content_hash = batch.digests[record], batch.content_hashes[record]
+        return (key, 0, 1, None, digest, content_hash, batch.id_hashes[record], self._tokens(record))
 
     def _tokens(self, record: int) -> bytes | None:
         return self._batch.tokens[record] if self._has_tokens else None
 
     def _insert(self, record: int, key: MemoryKey) -> None:
-        batch = self._batch
         self._inserted[key] = record
-        self._new_fingerprints[key] = [
-            [
-                key,
-                0,
-                1,
-                None,
-                batch.digests[record],
-                batch.content_hashes[record],
-                batch.id_hashes[record],
-                self._tokens(record),
-            ]
-        ]
+        self._new_fingerprints[key] = [list(self._founding(record, key))]
 
     def _absorb(self, step: Merge) -> None:
         batch, number, memory = self._batch, self._merge, step.memory
@@ -141,7 +139,6 @@ class _Writer:
         )
 
     def _hold(self, step: Hold) -> None:
-        self._insert(step.record, step.key)
         row = [
             step.memory,
             step.key,

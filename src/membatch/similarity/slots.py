@@ -1,0 +1,88 @@
+"""A hash table over columns: from a 64-bit key to the row that holds it, a whole batch at a time.
+
+Rule: open addressing with linear probing, without wrapping round; a slot holds a row number, -1 when it is
+free. Loops go over probes, not over keys, so that numpy does the work and nothing needs compiling.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+UInts = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.int64]
+
+MAX_LOAD: Final = 0.7
+GROWTH: Final = 1.3
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+_HALF: Final = np.uint64(32)
+_FREE: Final = -1
+
+
+class Slots:
+    """Which row holds a key; the keys themselves are the caller's columns."""
+
+    def __init__(self) -> None:
+        self._capacity = 1024
+        self._rows = np.full(2 * self._capacity, _FREE, np.int32)
+        self._used = 0
+
+    def _homes(self, keys: UInts) -> Rows:
+        # Any capacity works, because a slot is chosen by the upper bits of the mixed key.
+        return (((keys * _MIX) >> _HALF) * np.uint64(self._capacity) >> _HALF).astype(np.int64)
+
+    def find(
+        self, columns: tuple[UInts, ...], wanted: tuple[UInts, ...]
+    ) -> tuple[Rows, Rows]:
+        """Return, for each wanted key, the row whose columns equal it and its slot, -1 where there is none."""
+        found = np.full(len(wanted[0]), -1, np.int64)
+        places = np.full(len(wanted[0]), -1, np.int64)
+        active = np.arange(len(wanted[0]))
+        at = self._homes(wanted[0])
+        while active.size:
+            rows = self._rows[at]
+            taken = rows != _FREE
+            active, at, rows = active[taken], at[taken], rows[taken]
+            equal = np.ones(len(rows), np.bool_)
+            for column, values in zip(columns, wanted, strict=True):
+                equal &= column[rows] == values[active]
+            found[active[equal]] = rows[equal]
+            places[active[equal]] = at[equal]
+            active, at = active[~equal], at[~equal] + 1
+        return found, places
+
+    def put(self, keys: UInts, rows: Rows) -> None:
+        """Enter rows under keys that are not in the table, each key once; `keys` is the caller's whole column."""
+        self._used += len(rows)
+        if self._used > MAX_LOAD * self._capacity:
+            known = self._rows[self._rows != _FREE]
+            self._rebuild(keys, np.concatenate([known.astype(np.int64), rows]))
+            return
+        active, at = rows, self._homes(keys[rows])
+        while active.size:
+            if at.max() >= len(self._rows) - 1:  # the last slot stays free, it ends every search
+                known = self._rows[self._rows != _FREE]
+                self._rebuild(keys, np.concatenate([known.astype(np.int64), active]))
+                return
+            free = self._rows[at] == _FREE
+            self._rows[at[free]] = active[free]  # of several rows for one slot the last one gets it
+            waiting = self._rows[at] != active
+            active, at = active[waiting], at[waiting] + 1
+
+    def _rebuild(self, keys: UInts, rows: Rows) -> None:
+        """Lay the table out anew: in order of their homes, each row takes the first slot that is free."""
+        self._used = len(rows)
+        self._capacity = max(self._capacity, int(len(rows) / MAX_LOAD * GROWTH))
+        homes = self._homes(keys[rows])
+        order = np.argsort(homes, kind="stable")
+        steps = np.arange(len(rows))
+        places = np.maximum.accumulate(homes[order] - steps) + steps
+        last = int(places[-1]) if len(places) else 0
+        self._rows = np.full(max(last, self._capacity) + 1024, _FREE, np.int32)
+        self._rows[places] = rows[order]
+
+    def move(self, places: Rows, rows: Rows) -> None:
+        """Let slots that are taken hold other rows of the same keys."""
+        self._rows[places] = rows
