@@ -133,6 +133,7 @@ class Hits(msgspec.Struct, kw_only=True):
     # One byte a record: 1 where neither the store nor the rest of the batch can touch it, so that it founds a
     # memory without more ado. Empty where that is not known.
     alone: bytes = b""
+    length: int = 0  # how many records of the batch are covered; a flood of hits covers a part only
 
     def memories(self) -> set[MemoryKey]:
         """Return all memories whose rows are needed to decide."""

@@ -231,9 +231,11 @@ class Loader:
         tallies: list[Tally] = []
         size = batch_size(self._config)
         for whole in batches:
-            for start in range(0, len(whole), size):
+            start = 0
+            while start < len(whole):
                 batch = sliced(whole, start, start + size)
                 plan, tally, is_broken = self._commit(batch, breaker, first_number + len(tallies), resolve)
+                start += len(plan.steps)
                 tallies.append(tally)
                 for observer in observers:
                     observer(plan, tally)
@@ -249,6 +251,7 @@ class Loader:
     ) -> tuple[Plan, Tally, bool]:
         with self._clock.stage("match"):
             hits = self._index.find(batch)
+            batch = sliced(batch, 0, hits.length)
             rows = self._store.fetch(hits.memories())
         isolated = 0
         plan = self._decide(batch, hits, rows)

@@ -18,11 +18,12 @@ from membatch import source as sources
 from membatch.config import Config, hide_password, to_plain
 from membatch.decide import rules_of
 from membatch.errors import CODES, ConfigError, MembatchError, SourceError
+from membatch.fingerprint import canonical_text
 from membatch.formats import known_formats
 from membatch.memory import Memory
 from membatch.monitor import Clock, Resources
 from membatch.plan import Batch, Checkpoint, Duplicate, MemoryKey, Plan, Position, RawBatch, Reject, Rejection
-from membatch.prepare import NATIVE, ROW, Prepare
+from membatch.prepare import NATIVE, ROW, Prepare, Tokenize
 from membatch.report import MAX_SAMPLES, Account, Report, report_of
 from membatch.report.samples import sample_of
 from membatch.report.tally import Tally, add, tally_of
@@ -45,13 +46,28 @@ class _Session:
         self.rules = rules_of(config)
         self.store: Store = open_store(config.store, config.dedup.scope, dry_run=dry_run, wait=wait)
         try:
-            self.index = Index(config.dedup.strategy)
+            self.tokenize: Tokenize | None = None
+            if config.dedup.strategy == "similar":
+                from membatch.similarity.tokens import tokenize
+
+                self.tokenize = tokenize
+                self._add_missing_tokens(tokenize)
+            self.index = Index(config.dedup.strategy, min(self.rules.threshold, self.rules.review_from))
             self.index.load(self.store.fingerprints())
         except BaseException:
             self.store.close()
             raise
         self.clock = Clock()
         self.resources = Resources()
+
+    def _add_missing_tokens(self, tokenize: Tokenize) -> None:
+        while rows := self.store.missing_tokens():
+            tokens = tokenize([canonical_text(summary) for _, _, summary in rows])
+            named = zip(tokens, rows, strict=True)
+            self.store.add_tokens([(found, memory, number) for found, (memory, number, _) in named])
+
+    def prepare(self, format_name: str) -> Prepare:
+        return Prepare(self.config, format_name, self.tokenize)
 
     def loader(self, run: int, first_of_run: MemoryKey, *, forgive: frozenset[bytes] = frozenset()) -> Loader:
         return Loader(
@@ -122,7 +138,7 @@ def process(
             sources=_json({"files": files, "first_memory": first_key}),
             config=_json(to_plain(config)),
         )
-        batches = prepared(raws, Prepare(config, format_name), config.batch.workers, session.clock)
+        batches = prepared(raws, session.prepare(format_name), config.batch.workers, session.clock)
         outcome = session.loader(run, first_key).load(batches, stop, observers=observers)
         session.finish(run, outcome.status)
         return _report(session.store, run, config)
@@ -161,7 +177,7 @@ def resume(
             )
         session.store.reopen_run(row.run, _json(to_plain(config)))
         raws = _raws(files, None, config, checkpoint)
-        batches = prepared(raws, Prepare(config, row.format), config.batch.workers, session.clock)
+        batches = prepared(raws, session.prepare(row.format), config.batch.workers, session.clock)
         loader = session.loader(row.run, MemoryKey(begun["first_memory"]))
         outcome = loader.load(batches, stop, first_number=number, earlier=earlier, observers=observers)
         session.finish(row.run, outcome.status, resumed_from=msgspec.to_builtins(checkpoint))
@@ -203,7 +219,7 @@ def retry(
 
         def batches() -> Iterator[Batch]:
             for name, raw in _raws_of_rejects(rejects, row.format, format, batch_size(config), numbers):
-                yield Prepare(config, name)(raw)
+                yield session.prepare(name)(raw)
 
         def resolve(plan: Plan) -> list[int]:
             return [

@@ -6,26 +6,35 @@ Rule: the store is the only truth; the index is rebuilt from its fingerprints an
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from membatch.plan import Batch, Duplicate, Hits, Hold, Insert, MemoryKey, Merge, Plan, Reject
+from membatch.plan import Batch, Duplicate, Hits, Hold, Insert, MemoryKey, Merge, Plan, Reject, Similar
 from membatch.similarity.known import Known, digest_columns, hash_column, id_column
+
+if TYPE_CHECKING:
+    from membatch.similarity.join import Join
 
 
 class Index:
     """Finds, for each record of a batch, the memories that could be the same; grows with each commit."""
 
-    def __init__(self, strategy: str) -> None:
+    def __init__(self, strategy: str, lowest_score: Fraction) -> None:
         self._strategy = strategy
         self._known = Known()
+        self._join: Join | None = None
+        if strategy == "similar":
+            from membatch.similarity.join import Join  # compiled code: loaded only where it is used
+
+            self._join = Join(lowest_score)
 
     def load(self, blocks: Iterable[list[Any]]) -> None:
         """Enter all fingerprints of a store (rows of `store.FingerprintRow`)."""
         for rows in blocks:
-            memories, superseded, _, ids, hashes, _ = zip(*rows, strict=True)
+            memories, superseded, founders, ids, hashes, tokens, scopes = zip(*rows, strict=True)
             columns = np.frombuffer(b"".join(hashes), np.uint64).reshape(-1, 4)
             self._known.add(
                 columns[:, :2],
@@ -34,6 +43,15 @@ class Index:
                 np.array(memories, np.uint32),
                 np.array(superseded, np.bool_),
             )
+
+            if self._join is not None:
+                stands = np.array(founders, np.bool_) & ~np.array(superseded, np.bool_)
+                there = np.flatnonzero(stands).tolist()
+                self._join.load(
+                    [tokens[row] for row in there],
+                    self._join.scope_numbers([scopes[row] for row in there]),
+                    np.array(memories, np.uint32)[stands],
+                )
 
     def find(self, batch: Batch) -> Hits:
         """Return the hits of a batch in the store as it is before the batch."""
@@ -46,10 +64,16 @@ class Index:
         heads = np.full(len(batch), -1, np.int64)
         if self._strategy != "memory-only":
             heads = np.where(open_, self._known.by_hash(hashes), -1)
+        similar, length = self._similar(batch, open_)
         alone = open_ & (holders == 0) & (heads < 0)
         for column in (digests[:, 0], ids, hashes):
             alone &= _occurs_once(column)
+        for record, hits in similar.items():
+            alone[record] = False
+            alone[[hit.record for hit in hits if hit.record >= 0]] = False
         return Hits(
+            length=length,
+            similar=similar,
             by_digest=_where(known),
             by_id=_where(holders),
             by_hash={
@@ -60,6 +84,18 @@ class Index:
             alone=alone.tobytes(),
         )
 
+    def _similar(self, batch: Batch, wanted: npt.NDArray[np.bool_]) -> tuple[dict[int, list[Similar]], int]:
+        join = self._join
+        if join is None:
+            return {}, len(batch)
+        found = join.find(batch.tokens, join.scope_numbers(batch.scopes), wanted)
+        similar: dict[int, list[Similar]] = {}
+        founders = join.founders
+        for record, row, shared, union in found.hits.tolist():
+            memory, other = (join.memory_of(row), -1) if row < founders else (MemoryKey(0), row - founders)
+            similar.setdefault(record, []).append(Similar(memory, other, shared, union))
+        return similar, found.length
+
     def advance(self, plan: Plan) -> None:
         """Make a committed plan's fingerprints known."""
         batch = plan.batch
@@ -68,13 +104,19 @@ class Index:
         ids: list[int] = []
         dead: list[bool] = []
         places: dict[int, list[int]] = {}
+        founded: dict[int, MemoryKey] = {}  # record -> memory
         for step in plan.steps:
             match step:
                 case Insert(record, key) | Hold(record, key):
                     ids.append(batch.id_hashes[record])
+                    founded[record] = key
                 case Merge(record, key):
                     if step.replaces:
                         self._known.retire(key)
+                        if self._join is not None:
+                            self._join.retire(key)
+                        founded = {other: memory for other, memory in founded.items() if memory != key}
+                        founded[record] = key
                         for place in places.get(key, ()):
                             dead[place] = True
                     ids.append(0)
@@ -84,6 +126,8 @@ class Index:
             records.append(record)
             memories.append(key)
             dead.append(False)
+        if self._join is not None:
+            self._join.keep(list(founded.items()))
         if records:
             self._known.add(
                 digest_columns([batch.digests[record] for record in records]),

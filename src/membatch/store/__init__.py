@@ -25,6 +25,7 @@ class FingerprintRow(NamedTuple):
     id_hash: int
     hashes: bytes  # digest and content hash, 16 bytes each
     tokens: bytes | None
+    match_scope: str | None
 
 
 class RunRow(NamedTuple):
@@ -89,6 +90,12 @@ class Store(Protocol):
 
     def fingerprints(self) -> Iterator[list[FingerprintRow]]:
         """Yield all fingerprints, in blocks."""
+
+    def missing_tokens(self) -> list[tuple[int, int, str]]:
+        """Return some founders without tokens: memory, number, summary; none if all have theirs."""
+
+    def add_tokens(self, rows: Iterable[tuple[bytes, int, int]]) -> None:
+        """Write the tokens of founders: tokens, memory, number."""
 
     def conflicting_digests(self) -> set[Digest]:
         """Return the digests of records refused because of their id, and not resolved since."""

@@ -22,8 +22,9 @@ UPDATE fingerprint SET superseded_by = ? WHERE memory = ? AND superseded_by IS N
 UPDATE review SET state = 'closed', closed_by = ? WHERE state = 'open' AND (older = ? OR younger = ?);
 
 -- name: insert_fingerprint: what leads to a memory
-INSERT INTO fingerprint (memory, number, founder, superseded_by, digest, content_hash, id_hash, tokens)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO fingerprint (
+    memory, number, founder, superseded_by, digest, content_hash, id_hash, match_scope, tokens
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_duplicate: records that were known
 INSERT INTO duplicate (memory, batch, id, source, line, byte_offset, item_index) VALUES (?, ?, ?, ?, ?, ?, ?);
@@ -49,8 +50,20 @@ SELECT
     (SELECT coalesce(max(batch), 0) + 1 FROM batch);
 
 -- name: fingerprints: all that leads to memories, for the index
-SELECT memory, superseded_by IS NOT NULL, founder, id_hash, CAST(digest || content_hash AS BLOB), tokens
+SELECT
+    memory, superseded_by IS NOT NULL, founder, id_hash, CAST(digest || content_hash AS BLOB), tokens, match_scope
 FROM fingerprint;
+
+-- name: missing_tokens: founders whose tokens nobody needed yet, with the summary that has them
+SELECT fingerprint.memory, number, record ->> '$.summary'
+FROM fingerprint JOIN memory USING (memory)
+WHERE founder = 1 AND superseded_by IS NULL AND tokens IS NULL
+LIMIT 10000;
+
+-- name: add_tokens: the tokens of a founder
+UPDATE fingerprint
+SET tokens = ?1, match_scope = (SELECT match_scope FROM memory WHERE memory = ?2)
+WHERE memory = ?2 AND number = ?3;
 
 -- name: conflicting_digests: records that were refused because their id belongs to another memory
 SELECT DISTINCT digest FROM reject JOIN batch USING (batch) JOIN run USING (run)

@@ -90,7 +90,8 @@ class _Writer:
     def _founding(self, record: int, key: MemoryKey) -> Row:
         batch = self._batch
         digest, content_hash = batch.digests[record], batch.content_hashes[record]
-        return (key, 0, 1, None, digest, content_hash, batch.id_hashes[record], self._tokens(record))
+        scope = batch.scopes[record] if self._has_tokens else None
+        return (key, 0, 1, None, digest, content_hash, batch.id_hashes[record], scope, self._tokens(record))
 
     def _tokens(self, record: int) -> bytes | None:
         return self._batch.tokens[record] if self._has_tokens else None
@@ -133,10 +134,11 @@ class _Writer:
             for row in self._new_reviews:
                 if memory in row[:2] and row[-1] is None:
                     row[-2:] = ["closed", number]
-        tokens = self._tokens(record) if step.replaces else None
-        fingerprints.append(
-            [memory, number, int(step.replaces), None, batch.digests[record], batch.content_hashes[record], 0, tokens]
-        )
+        scope = tokens = None
+        if step.replaces and self._has_tokens:
+            scope, tokens = batch.scopes[record], self._tokens(record)
+        hashes = (batch.digests[record], batch.content_hashes[record])
+        fingerprints.append([memory, number, int(step.replaces), None, *hashes, 0, scope, tokens])
 
     def _hold(self, step: Hold) -> None:
         row = [

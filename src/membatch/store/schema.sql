@@ -66,7 +66,8 @@ CREATE INDEX merge_memory ON merge (memory);
 
 -- One row a record that leads to a memory: the founder's (number 0, or that of the merge by which it
 -- became founder) and each absorbed one's (the number of its merge). A superseded row's digest still leads
--- to the memory, its content hash and tokens do not.
+-- to the memory, its content hash and tokens do not. Only founders have an id hash, a match scope and tokens;
+-- these are null until a run needs them.
 CREATE TABLE fingerprint (
     memory INTEGER NOT NULL REFERENCES memory (memory),
     number INTEGER NOT NULL DEFAULT 0,
@@ -75,6 +76,7 @@ CREATE TABLE fingerprint (
     digest BLOB NOT NULL,
     content_hash BLOB NOT NULL,
     id_hash INTEGER NOT NULL DEFAULT 0,
+    match_scope TEXT,
     tokens BLOB,
     PRIMARY KEY (memory, number)
 ) WITHOUT ROWID;

@@ -357,6 +357,16 @@ class SqliteStore:
             while rows := cursor.fetchmany(_BLOCK):
                 yield rows
 
+    def missing_tokens(self) -> list[tuple[int, int, str]]:
+        """Return some founders without tokens: memory, number, summary; none if all have theirs."""
+        with _ours():
+            return self._connection.execute(query("missing_tokens")).fetchall()
+
+    def add_tokens(self, rows: Iterable[tuple[bytes, int, int]]) -> None:
+        """Write the tokens of founders: tokens, memory, number."""
+        with self._block():
+            self._connection.executemany(query("add_tokens"), rows)
+
     def conflicting_digests(self) -> set[Digest]:
         """Return the digests of records refused because of their id, and not resolved since."""
         with _ours():

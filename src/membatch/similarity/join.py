@@ -1,0 +1,244 @@
+"""The incremental exact join: which founders have a summary with a Jaccard index at or above the threshold.
+
+Rule: exact against brute force; a batch's rows are entered for the time of the batch only, then its founders
+for good. Token numbers are private to one open index.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from membatch.plan import MemoryKey
+from membatch.similarity import kernels
+
+_MOST_HITS: Final = 1 << 20  # of one batch; past that the batch is decided in parts
+
+
+class Found(NamedTuple):
+    """Hits as an array (n, 4) of record, row, shared, union; `length` records of the batch are covered."""
+
+    hits: npt.NDArray[np.int64]
+    length: int
+
+
+class Join:
+    """Rows of tokens with their postings; a row is a founder, or for the time of a batch a record."""
+
+    def __init__(self, threshold: Fraction) -> None:
+        self._numerator, self._denominator = threshold.numerator, threshold.denominator
+        self._size = 0  # rows that are founders
+        self._batch = 0  # rows of the batch in hand behind them
+        self._tokens = np.zeros(1 << 16, np.int32)
+        self._offsets = np.zeros(1 << 12, np.int64)
+        self._scopes = np.zeros(1 << 12, np.int32)
+        self._signatures = np.zeros(1 << 12, np.uint64)
+        self._memories = np.zeros(1 << 12, np.uint32)
+        self._alive = np.zeros(1 << 12, np.bool_)
+        self._seen = np.full(1 << 12, -1, np.int32)
+        self._stamp = 0  # each look-up has a number of its own, by which `seen` knows what it has met
+        self._token_keys = np.zeros(1 << 16, np.uint64)
+        self._token_numbers = np.zeros(1 << 16, np.int32)
+        self._token_count = 0
+        self._list_keys = np.zeros(1 << 14, np.uint64)
+        self._lists = np.zeros(1 << 14, np.int32)
+        self._starts = np.zeros(1 << 13, np.int64)
+        self._lengths = np.zeros(1 << 13, np.int32)
+        self._capacities = np.zeros(1 << 13, np.int32)
+        self._slab = np.zeros(1 << 15, np.uint64)
+        self._free = np.full(64, -1, np.int64)
+        self._state = np.zeros(2, np.int64)
+        self._scope_numbers: dict[str, int] = {}
+        self.counted = np.zeros(2, np.int64)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def scope_numbers(self, scopes: list[str]) -> npt.NDArray[np.int32]:
+        """Return the number of each match scope; a new one gets the next number."""
+        known = self._scope_numbers
+        return np.array([known.setdefault(scope, len(known)) for scope in scopes], np.int32)
+
+    def find(self, tokens: list[bytes], scopes: npt.NDArray[np.int32], wanted: npt.NDArray[np.bool_]) -> Found:
+        """Enter a batch for its time, and return what is similar to its wanted records."""
+        first, count = self._size, len(tokens)
+        self._append(tokens, scopes)
+        self._batch = count
+        self._alive[first : first + count] = wanted
+        self._insert(first, first + count)
+        if self._stamp + count > np.iinfo(np.int32).max:
+            self._seen[:] = -1
+            self._stamp = 0
+        parts: list[npt.NDArray[np.int64]] = []
+        total, row = 0, first
+        while row < first + count and total < _MOST_HITS:
+            found = np.empty((max(1 << 16, first + count + 1), 4), np.int64)
+            row, hits = kernels.find_similar(
+                first,
+                row,
+                first + count,
+                self._tokens,
+                self._offsets,
+                self._scopes,
+                self._signatures,
+                self._alive,
+                wanted,
+                self._numerator,
+                self._denominator,
+                self._list_keys,
+                self._lists,
+                self._starts,
+                self._lengths,
+                self._slab,
+                self._seen,
+                self._stamp - first,
+                found,
+                self.counted,
+            )
+            parts.append(found[:hits].copy())
+            total += hits
+        self._stamp += count
+        return Found(np.concatenate(parts) if parts else np.empty((0, 4), np.int64), row - first)
+
+    def memory_of(self, row: int) -> MemoryKey:
+        """Return the memory of a row, 0 for a record of the batch."""
+        return MemoryKey(int(self._memories[row]) if row < self._size else 0)
+
+    @property
+    def founders(self) -> int:
+        """How many rows are founders; a hit's row from there on is a record of the batch."""
+        return self._size
+
+    def keep(self, founders: list[tuple[int, MemoryKey]]) -> None:
+        """End the batch in hand: its founders (record, memory) stay, its other rows go."""
+        first = self._size
+        kernels.take_out_rows(
+            first,
+            first + self._batch,
+            self._tokens,
+            self._offsets,
+            self._scopes,
+            self._numerator,
+            self._denominator,
+            self._list_keys,
+            self._lists,
+            self._lengths,
+        )
+        stays = np.zeros(self._batch, np.bool_)
+        stays[[record for record, _ in founders]] = True
+        offsets = self._offsets[first : first + self._batch + 1]
+        sizes, begin, end = np.diff(offsets), int(offsets[0]), int(offsets[-1])
+        kept = self._tokens[begin:end][np.repeat(stays, sizes)]
+        self._tokens[begin : begin + len(kept)] = kept
+        self._size = first + len(founders)
+        here = slice(first, self._size)
+        self._offsets[first + 1 : self._size + 1] = begin + np.cumsum(sizes[stays])
+        self._scopes[here] = self._scopes[first : first + self._batch][stays]
+        self._signatures[here] = self._signatures[first : first + self._batch][stays]
+        self._memories[here] = [memory for _, memory in founders]
+        self._alive[here] = True
+        self._batch = 0
+        self._insert(first, self._size)
+
+    def retire(self, memory: MemoryKey) -> None:
+        """Take the founder of a memory out: another record has replaced it."""
+        self._alive[: self._size] &= self._memories[: self._size] != memory
+
+    def load(self, tokens: list[bytes], scopes: npt.NDArray[np.int32], memories: npt.NDArray[np.uint32]) -> None:
+        """Enter founders for good."""
+        first, count = self._size, len(tokens)
+        self._append(tokens, scopes)
+        self._memories[first : first + count] = memories
+        self._alive[first : first + count] = True
+        self._size += count
+        self._insert(first, first + count)
+
+    def _append(self, tokens: list[bytes], scopes: npt.NDArray[np.int32]) -> None:
+        first, count = self._size, len(tokens)
+        hashes = np.frombuffer(b"".join(tokens), np.uint64)
+        begin = int(self._offsets[first])
+        self._grow_rows(first + count)
+        self._tokens = _grown(self._tokens, begin + len(hashes))
+        self._grow_table("_token_keys", "_token_numbers", self._token_count + len(hashes))
+        numbers = self._tokens[begin : begin + len(hashes)]
+        known = self._token_count
+        self._token_count = kernels.number_tokens(
+            hashes, self._token_keys, self._token_numbers, self._token_count, numbers
+        )
+        if known == 0:
+            self._rank(numbers)
+        ends = begin + np.cumsum(np.fromiter(map(len, tokens), np.int64, count) // 8)
+        self._offsets[first + 1 : first + count + 1] = ends
+        self._scopes[first : first + count] = scopes
+        kernels.sort_rows(self._tokens, ends, begin)
+        kernels.sign_rows(first, first + count, self._tokens, self._offsets, self._signatures)
+
+    def _rank(self, numbers: npt.NDArray[np.int32]) -> None:
+        """Number the first tokens anew, frequent ones low, so that the rarest come first in every row."""
+        frequency = np.bincount(numbers, minlength=self._token_count)
+        rank = np.empty(self._token_count, np.int32)
+        rank[np.argsort(-frequency, kind="stable")] = np.arange(self._token_count, dtype=np.int32)
+        used = self._token_keys != 0
+        self._token_numbers[used] = rank[self._token_numbers[used]]
+        numbers[:] = rank[numbers]
+
+    def _insert(self, first: int, stop: int) -> None:
+        row = first
+        while True:
+            row = kernels.insert_rows(
+                row,
+                stop,
+                self._tokens,
+                self._offsets,
+                self._scopes,
+                self._numerator,
+                self._denominator,
+                self._list_keys,
+                self._lists,
+                self._state,
+                self._starts,
+                self._lengths,
+                self._capacities,
+                self._slab,
+                self._free,
+            )
+            if row == stop:
+                return
+            size = int(self._offsets[row + 1] - self._offsets[row])
+            lists, end = int(self._state[0]) + size, int(self._state[1])
+            self._starts = _grown(self._starts, lists)
+            self._lengths = _grown(self._lengths, lists)
+            self._capacities = _grown(self._capacities, lists)
+            self._grow_table("_list_keys", "_lists", lists)
+            self._slab = _grown(self._slab, end + 2 * size + 2 * int(self._lengths[: self._state[0]].max(initial=0)) * size)
+
+    def _grow_rows(self, rows: int) -> None:
+        self._offsets = _grown(self._offsets, rows + 1)
+        for name in ("_scopes", "_signatures", "_memories", "_alive"):
+            setattr(self, name, _grown(getattr(self, name), rows))
+        if rows > len(self._seen):
+            grown = np.full(int(rows * 1.3), -1, np.int32)
+            grown[: len(self._seen)] = self._seen
+            self._seen = grown
+
+    def _grow_table(self, keys: str, values: str, entries: int) -> None:
+        old: Any = getattr(self, keys)
+        size = len(old)
+        while 2 * entries > size:
+            size *= 2
+        if size > len(old):
+            new_keys, new_values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+            kernels.rehash(old, getattr(self, values), new_keys, new_values)
+            setattr(self, keys, new_keys)
+            setattr(self, values, new_values)
+
+
+def _grown(array: Any, size: int) -> Any:
+    if size <= len(array):
+        return array
+    grown = np.zeros(int(size * 1.3), array.dtype)
+    grown[: len(array)] = array
+    return grown

@@ -1,0 +1,65 @@
+"""Canonical texts → token hashes: words, symbols, and bigrams of scripts written without spaces.
+
+Rule: as DESIGN.md says ("tokens of the summary"); hashes are 64 bits, sorted, each once.
+Data in: canonical texts. Data out: 8 bytes a token for each text.
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from membatch.similarity import kernels
+
+UNSPACED_RANGES: Final = (
+    (0x0E00, 0x0EFF),
+    (0x1000, 0x109F),
+    (0x1780, 0x17FF),
+    (0x2E80, 0x2FDF),
+    (0x3005, 0x3007),
+    (0x3040, 0x30FF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFF),
+)
+_NO_TOKENS: Final = b""
+
+
+@cache
+def character_classes() -> npt.NDArray[np.uint8]:
+    """Return the class of each code point: separator, word, symbol or unspaced."""
+    classes = np.zeros(sys.maxunicode + 1, np.uint8)
+    assigned = (*range(0x32400), *range(0xE0000, 0xE0200))  # beyond these nothing is assigned but private use
+    for point in assigned:
+        kind = unicodedata.category(chr(point))[0]
+        if kind == "S" or chr(point) in "#%&@":
+            classes[point] = kernels.SYMBOL
+        elif kind in "LNM":
+            classes[point] = kernels.WORD
+    for first, last in UNSPACED_RANGES:
+        part = classes[first : last + 1]
+        part[part == kernels.WORD] = kernels.UNSPACED
+    return classes
+
+
+def tokenize(texts: Sequence[str]) -> list[bytes]:
+    """Return the token hashes of each canonical text, 8 bytes each."""
+    if not texts:
+        return []
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    characters = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
+    hashes = np.empty(len(characters) + 1, np.uint64)
+    ends = np.empty(len(texts), np.int64)
+    kernels.hash_tokens(characters, starts, character_classes(), hashes, ends)
+    whole = hashes.tobytes()
+    places = [0, *(8 * ends).tolist()]
+    return [whole[places[number] : places[number + 1]] for number in range(len(texts))]
