@@ -1,0 +1,111 @@
+"""The laws of DESIGN.md as property tests, for every store there is, against the oracle."""
+
+from __future__ import annotations
+
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from membatch import validate_memory
+
+from .data import config, counts_in_store, load, memory_data, records, write_lines
+from .oracle import Oracle
+
+STORES = ["sqlite"]
+LAWS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+sizes = st.sampled_from([1, 2, 3, 5, 11, 1000])
+strategies = st.sampled_from(["memory-only", "exact", "similar"])
+same_id = st.sampled_from(["newer", "update", "reject"])
+
+
+@pytest.mark.parametrize("store", STORES)
+class TestLaws:
+    @LAWS
+    @given(records, sizes, strategies)
+    def test_every_record_ends_in_one_outcome_and_all_accounts_agree(
+        self, store: str, values: list[Any], size: int, strategy: str
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            report, outcomes = load(values, config(path, size=size, strategy=strategy, guards=None))
+            counts = report.counts
+            parts = (counts.inserted, counts.duplicates, counts.merged, counts.held, counts.rejected)
+            assert counts.read == len(values) == len(outcomes) == sum(parts)
+            assert counts_in_store(path) == {
+                "inserted": counts.inserted,
+                "duplicates": counts.duplicates,
+                "merged": counts.merged,
+                "held": counts.held,
+                "rejected": counts.rejected,
+            }
+
+    @LAWS
+    @given(records, sizes, sizes, strategies)
+    def test_batch_size_leaves_no_trace(
+        self, store: str, values: list[Any], one: int, other: int, strategy: str
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / "a.db", Path(folder) / "b.db"]
+            for path, size in zip(paths, (one, other), strict=True):
+                load(values, config(path, size=size, strategy=strategy, guards=None))
+            assert memory_data(paths[0]) == memory_data(paths[1])
+
+    @LAWS
+    @given(records, sizes, strategies, same_id)
+    def test_each_outcome_is_that_of_the_oracle(
+        self, store: str, values: list[Any], size: int, strategy: str, same: str
+    ) -> None:
+        oracle = Oracle(Fraction("0.6"), strategy, same)
+        expected = [
+            oracle.take(value) if isinstance(value, dict) and validate_memory(value).valid else ("rejected", None)
+            for value in values
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            _, outcomes = load(values, config(path, size=size, strategy=strategy, same_id=same))
+        assert outcomes == expected
+
+    @LAWS
+    @given(records, sizes, sizes, strategies, same_id)
+    def test_the_same_input_again_changes_nothing(
+        self, store: str, values: list[Any], one: int, other: int, strategy: str, same: str
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            load(values, config(path, size=one, strategy=strategy, guards=None, same_id=same))
+            before = memory_data(path)
+            report, _ = load(values, config(path, size=other, strategy=strategy, guards=None, same_id=same))
+            assert memory_data(path) == before
+            assert report.counts.read == report.counts.duplicates + report.counts.rejected
+
+    @LAWS
+    @given(records, records, strategies)
+    def test_two_runs_are_as_one(
+        self, store: str, first: list[Any], second: list[Any], strategy: str
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            one, two = Path(folder) / "a.db", Path(folder) / "b.db"
+            load([*first, *second], config(one, strategy=strategy, guards=None))
+            load(first, config(two, strategy=strategy, guards=None))
+            load(second, config(two, strategy=strategy, guards=None))
+            assert memory_data(one) == memory_data(two)
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(records, min_size=3, max_size=6))
+def test_worker_processes_leave_no_trace(many: list[list[Any]]) -> None:
+    values = [value for some in many for value in some]
+    with tempfile.TemporaryDirectory() as folder:
+        source = write_lines(Path(folder) / "in.jsonl", values)
+        from membatch import process
+
+        paths = [Path(folder) / "a.db", Path(folder) / "b.db"]
+        process(source, config=config(paths[0], size=5, guards=None))
+        process(source, config=config(paths[1], size=5, workers=2, guards=None))
+        assert memory_data(paths[0]) == memory_data(paths[1])
