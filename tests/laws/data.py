@@ -17,7 +17,7 @@ from membatch.plan import Duplicate, Hold, Insert, Merge, Plan
 WORDS = ["anna", "lake", "went", "the", "to", "dog", "blue", "tea", "Zürich", "我爱", "苹果", "c++", "🍎", "5"]
 FACT_GUARDS = ("subject", "participants", "when")
 
-summaries = st.lists(st.sampled_from(WORDS), min_size=1, max_size=7).map(" ".join)
+summaries = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
 people = st.sampled_from(["p1", "p2", "p3"])
 
 
@@ -51,7 +51,35 @@ def valid_records(draw: st.DrawFn) -> dict[str, Any]:
 bad_records = st.sampled_from(
     [{"summary": ""}, {"confidence": 3}, {"summary": "x", "subject": "nobody"}, {"summary": "x", "confidence": 2}, [], 5]
 )
-records = st.lists(st.one_of(valid_records(), valid_records(), valid_records(), bad_records), max_size=40)
+some = st.one_of(*[valid_records()] * 6, bad_records)
+
+
+@st.composite
+def records_of(draw: st.DrawFn, least: int = 0, most: int = 40) -> list[Any]:
+    """Records with repeats: of whole records, and of records with one field changed."""
+    found: list[Any] = []
+    for _ in range(draw(st.integers(least, most))):
+        kind = draw(st.integers(0, 3))
+        if kind < 2 or not found:
+            found.append(draw(some))
+            continue
+        old = found[draw(st.integers(0, len(found) - 1))]
+        if kind == 2 and isinstance(old, dict):
+            found.append({**old, **draw(st.fixed_dictionaries({}, optional=CHANGES))})
+        else:
+            found.append(old)
+    return found
+
+
+CHANGES: dict[str, st.SearchStrategy[Any]] = {
+    "summary": summaries,
+    "confidence": st.sampled_from([0.1, 0.9]),
+    "updated_at": st.sampled_from(["2024-01-15T00:00:00Z", "2024-04-01T00:00:00Z"]),
+    "occurred_at": st.sampled_from(["2024-05-02T00:00:00Z", "2024-06-01T00:00:00Z"]),
+    "source_message_ids": st.lists(st.sampled_from(["m4", "m5"]), unique=True, min_size=1),
+    "metadata": st.dictionaries(st.sampled_from("ab"), st.integers(0, 3), min_size=1),
+}
+records = records_of(10, 40)
 
 
 def config(

@@ -23,7 +23,6 @@ class Index:
     """Finds, for each record of a batch, the memories that could be the same; grows with each commit."""
 
     def __init__(self, strategy: str, lowest_score: Fraction) -> None:
-        self._strategy = strategy
         self._known = Known()
         self._join: Join | None = None
         if strategy == "similar":
@@ -61,9 +60,7 @@ class Index:
         open_ = known == 0
         open_[list(batch.rejections)] = False
         holders = np.where(open_, self._known.by_id(ids), 0)
-        heads = np.full(len(batch), -1, np.int64)
-        if self._strategy != "memory-only":
-            heads = np.where(open_, self._known.by_hash(hashes), -1)
+        heads = np.where(open_, self._known.by_hash(hashes), -1)
         similar, length = self._similar(batch, open_)
         alone = open_ & (holders == 0) & (heads < 0)
         for column in (digests[:, 0], ids, hashes):

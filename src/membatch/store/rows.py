@@ -189,4 +189,4 @@ def _place(position: Position) -> tuple[int, int, int | None, int]:
 
 
 def _text(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return _encode(value).decode()
