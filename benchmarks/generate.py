@@ -1,6 +1,6 @@
 """Generate memory records for benchmarks: Zipf-worded, 600 to 800 bytes, with repeats, near repeats and bad ones.
 
-    python benchmarks/generate.py 200000 --exact 0.10 --near 0.10 --bad 0.01 --output records.jsonl
+python benchmarks/generate.py 200000 --exact 0.10 --near 0.10 --bad 0.01 --output records.jsonl
 """
 
 from __future__ import annotations
@@ -65,11 +65,19 @@ def records(
             "summary": summary(rng, words, weights, templated),
             "kind": "fact",
             "subject": f"p{person}",
-            "participants": [{"id": f"p{person}", "name": f"Person {person}"}, {"id": f"p{other}", "role": "friend"}],
+            "participants": [
+                {"id": f"p{person}", "name": f"Person {person}"},
+                {"id": f"p{other}", "role": "friend"},
+            ],
             "source_message_ids": [f"m{number}", f"m{number + 1}"],
             "scope": {"user_id": "u1", "session_id": f"s{number // 50}"},
             "confidence": round(rng.random(), 2),
-            "emotional_context": {"primary": "joy", "intensity": 0.5, "valence": 0.4, "themes": ["family", "work"]},
+            "emotional_context": {
+                "primary": "joy",
+                "intensity": 0.5,
+                "valence": 0.4,
+                "themes": ["family", "work"],
+            },
             "tags": ["generated", "benchmark"],
             "created_at": "2024-05-01T10:00:00Z",
             "metadata": {"model": "extractor-1", "batch": number // 1000},

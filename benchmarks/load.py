@@ -98,15 +98,16 @@ def main() -> None:
     data = Path("bench-data")
     data.mkdir(exist_ok=True)
     name = f"{arguments.count}-{arguments.exact}-{arguments.near}-{arguments.bad}.jsonl"
-    source = write(
-        data / name, arguments.count, exact=arguments.exact, near=arguments.near, bad=arguments.bad
-    )
+    source = write(data / name, arguments.count, exact=arguments.exact, near=arguments.near, bad=arguments.bad)
     with tempfile.TemporaryDirectory(dir=data) as folder:
         database = Path(folder) / "load.db"
         binaries = Path(sys.executable).parent
         load = [str(binaries / "membatch"), "run", str(source), "--quiet", "--store", f"sqlite:///{database}"]
         load += ["--strategy", arguments.strategy, "--workers", str(arguments.workers)]
-        commands = {"membatch": load, "bare loader": [sys.executable, __file__, "--bare", str(source), str(database)]}
+        commands = {
+            "membatch": load,
+            "bare loader": [sys.executable, __file__, "--bare", str(source), str(database)],
+        }
         if not arguments.without_peers:
             peer = [str(binaries / "sqlite-utils"), "insert", str(database), "memory", str(source), "--nl"]
             commands["sqlite-utils"] = [*peer, "--alter"]

@@ -18,7 +18,7 @@ import click
 from membatch.errors import MembatchError
 
 if TYPE_CHECKING:
-    from membatch.config import Config, Resolved
+    from membatch.config import Resolved
     from membatch.report import Report
 
 Command = Callable[..., Any]
@@ -43,10 +43,19 @@ _loading = _options(
     click.option("--batch-size", "batch__size", metavar="N|auto", help="Records a transaction."),
     click.option("--max-errors", "tolerance__max_errors", type=int, metavar="N", help="Stop above N rejections."),
     click.option(
-        "--max-error-rate", "tolerance__max_error_rate", type=float, metavar="R", help="Stop above this share."
+        "--max-error-rate",
+        "tolerance__max_error_rate",
+        type=float,
+        metavar="R",
+        help="Stop above this share.",
     ),
     click.option("--workers", "batch__workers", type=int, metavar="N", help="Processes that prepare batches."),
-    click.option("--isolation", "batch__isolation", type=click.Choice(["record", "batch", "run"]), help="What a refused row costs."),
+    click.option(
+        "--isolation",
+        "batch__isolation",
+        type=click.Choice(["record", "batch", "run"]),
+        help="What a refused row costs.",
+    ),
     click.option("--log-format", "log__format", type=click.Choice(["text", "json"]), help="How progress is written."),
     click.option("--redact", is_flag=True, default=None, help="No record content in reports."),
     click.option("--report", "report_file", type=click.Path(), metavar="FILE.json", help="Write the report here too."),
@@ -61,9 +70,17 @@ _matching = _options(
         help="What counts as the same.",
     ),
     click.option("--threshold", "dedup__threshold", metavar="T", help="Similarity from which records match [0.8]."),
-    click.option("--same-id", "dedup__same_id", type=click.Choice(["newer", "update", "reject"]), help="An id that is taken."),
     click.option(
-        "--timing", "validation__timing", type=click.Choice(["inline", "before", "only"]), help="When to validate."
+        "--same-id",
+        "dedup__same_id",
+        type=click.Choice(["newer", "update", "reject"]),
+        help="An id that is taken.",
+    ),
+    click.option(
+        "--timing",
+        "validation__timing",
+        type=click.Choice(["inline", "before", "only"]),
+        help="When to validate.",
     ),
 )
 
@@ -82,8 +99,8 @@ def cli() -> None:
 @_common
 def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | None, **flags: Any) -> int:
     """Load SOURCES: files, globs, folders or - for standard input."""
-    from membatch.runs import process
     from membatch.progress import shown
+    from membatch.runs import process
     from membatch.source import expand
 
     resolved, as_json, quiet = _resolved(flags)
@@ -101,8 +118,8 @@ def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | 
 @_common
 def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None, **flags: Any) -> int:
     """Go on with an interrupted or stopped run, by default the latest."""
-    from membatch.runs import resume as resume_run
     from membatch.progress import shown
+    from membatch.runs import resume as resume_run
 
     resolved, as_json, quiet = _resolved(flags)
     _check_report_file(report_file)
@@ -121,8 +138,8 @@ def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None,
 @_common
 def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, **flags: Any) -> int:  # noqa: A002
     """Send the rejected records of RUN through again, as a new run."""
-    from membatch.runs import retry as retry_run
     from membatch.progress import shown
+    from membatch.runs import retry as retry_run
 
     resolved, as_json, quiet = _resolved(flags)
     _check_report_file(report_file)
@@ -162,10 +179,23 @@ def runs(**flags: Any) -> int:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("run", "kind", "status", "started", "read", "inserted", "duplicates", "merged", "held", "rejected"):
+    for name in (
+        "run",
+        "kind",
+        "status",
+        "started",
+        "read",
+        "inserted",
+        "duplicates",
+        "merged",
+        "held",
+        "rejected",
+    ):
         table.add_column(name, justify="right" if name not in ("kind", "status", "started") else "left")
     for row in rows:
-        counts = [f"{row['counts'][name]:,}" for name in ("read", "inserted", "duplicates", "merged", "held", "rejected")]
+        counts = [
+            f"{row['counts'][name]:,}" for name in ("read", "inserted", "duplicates", "merged", "held", "rejected")
+        ]
         table.add_row(str(row["run_id"]), row["kind"], row["status"], row["started_at"][:19], *counts)
     Console().print(table)
     return 0
@@ -261,7 +291,9 @@ def show_config(wait: bool, report_file: str | None, **flags: Any) -> int:
     resolved, as_json, _ = _resolved(flags)
     settings = flat_settings(resolved.config)
     if as_json:
-        entries = {name: {"value": value, "origin": resolved.origin.get(name, "default")} for name, value in settings.items()}
+        entries = {
+            name: {"value": value, "origin": resolved.origin.get(name, "default")} for name, value in settings.items()
+        }
         click.echo(json.dumps(entries, indent=2))
         return 0
     width = max(map(len, settings))

@@ -45,11 +45,7 @@ DEFAULT_GUARDS: Final = (
 )
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all sections share."""
-
-
-class BatchSettings(_Section):
+class BatchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How records are grouped into transactions."""
 
     size: Annotated[int, Meta(ge=1, le=1_000_000)] | Literal["auto"] = "auto"
@@ -60,7 +56,7 @@ class BatchSettings(_Section):
     memory_limit: str = "80%"
 
 
-class DedupSettings(_Section):
+class DedupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What makes two memories the same."""
 
     strategy: Strategy = "similar"
@@ -72,13 +68,13 @@ class DedupSettings(_Section):
     review_from: str | None = None
 
 
-class ValidationSettings(_Section):
+class ValidationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When validation happens: with each batch, in a pass before, or alone."""
 
     timing: Timing = "inline"
 
 
-class ToleranceSettings(_Section):
+class ToleranceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many rejections a run bears before it stops."""
 
     max_errors: Annotated[int, Meta(ge=0)] | None = None
@@ -87,21 +83,21 @@ class ToleranceSettings(_Section):
     by_category: dict[str, Annotated[int, Meta(ge=0)]] = {}
 
 
-class SourceSettings(_Section):
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bounds on what is read."""
 
     max_record_bytes: Annotated[int, Meta(ge=1_000, le=1_000_000_000)] = 16 * 1024 * 1024
     max_depth: Annotated[int, Meta(ge=8, le=500)] = 100
 
 
-class LogSettings(_Section):
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the command talks."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
 
 
-class Config(_Section):
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of a run; build one with `Config.load` or by keyword, then `check` it."""
 
     store: str = DEFAULT_STORE
@@ -170,9 +166,7 @@ class Resolved(NamedTuple):
     origin: dict[str, str]
 
 
-def resolve(
-    path: str | os.PathLike[str] | None, environment: Mapping[str, str], flags: Mapping[str, Any]
-) -> Resolved:
+def resolve(path: str | os.PathLike[str] | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Resolved:
     """Return the effective settings and the origin of each; see `Config.load` for the order and the errors."""
     values = _flatten(to_plain(Config()))
     origin = dict.fromkeys(values, "default")

@@ -80,7 +80,10 @@ class Code(NamedTuple):
 # A field error's code is `<field>-<kind>`, so `confidence-range`; these are the kinds.
 FIELD_KINDS: Final[dict[str, tuple[str, str]]] = {
     "missing": ("a required field is absent", "Give the field, or name the format that the file really has."),
-    "type": ("the value has another JSON type than the field", "Write the value as the type that is expected."),
+    "type": (
+        "the value has another JSON type than the field",
+        "Write the value as the type that is expected.",
+    ),
     "range": ("a number lies outside its bounds", "Scale the number into the range that is expected."),
     "length": ("a text is too short or too long", "Shorten the text, or split the record."),
     "blank": ("a text holds nothing but white space", "Write the text, or leave the record out."),
@@ -95,22 +98,27 @@ FIELD_KINDS: Final[dict[str, tuple[str, str]]] = {
         "Add the participant, or correct the id.",
     ),
     "order": ("valid_from lies after valid_until", "Exchange the two times, or correct one."),
-    "nul": ("a text holds U+0000, which no database text may hold", "Remove the NUL character from the text."),
+    "nul": (
+        "a text holds U+0000, which no database text may hold",
+        "Remove the NUL character from the text.",
+    ),
     "value": ("the value is not acceptable here", "See the message for what is expected."),
 }
 
 CODES: Final[dict[str, Code]] = {
     "json-malformed": Code(
-        "source", "the bytes are not one JSON value", "Repair the line; a tool that writes JSON will not produce it."
+        "source",
+        "the bytes are not one JSON value",
+        "Repair the line; a tool that writes JSON will not produce it.",
     ),
     "json-truncated": Code(
         "source", "the input ends inside a value", "Export or copy the file again; its end is missing."
     ),
-    "encoding": Code(
-        "source", "the bytes are not UTF-8", "Convert the file to UTF-8 first, for example with iconv."
-    ),
+    "encoding": Code("source", "the bytes are not UTF-8", "Convert the file to UTF-8 first, for example with iconv."),
     "surrogate-lone": Code(
-        "source", "an escape names half of a surrogate pair", "Write the character whole, or remove the escape."
+        "source",
+        "an escape names half of a surrogate pair",
+        "Write the character whole, or remove the escape.",
     ),
     "number-range": Code(
         "source",
@@ -123,10 +131,14 @@ CODES: Final[dict[str, Code]] = {
         "Split the record, or raise source.max_record_bytes.",
     ),
     "too-deep": Code(
-        "source", "the record nests deeper than source.max_depth", "Flatten the record, or raise source.max_depth."
+        "source",
+        "the record nests deeper than source.max_depth",
+        "Flatten the record, or raise source.max_depth.",
     ),
     "compression": Code(
-        "source", "the compressed stream is damaged or cut short", "Copy the file again and compare its checksum."
+        "source",
+        "the compressed stream is damaged or cut short",
+        "Copy the file again and compare its checksum.",
     ),
     "decompression-bomb": Code(
         "source",
@@ -137,7 +149,9 @@ CODES: Final[dict[str, Code]] = {
     "parquet-malformed": Code("source", "the Parquet data cannot be read", "Write the file again."),
     "read-error": Code("source", "reading failed in the middle of the file", "Check the disk, then resume or rerun."),
     "not-object": Code(
-        "conversion", "the value is not a JSON object", "Each record must be an object with at least a summary."
+        "conversion",
+        "the value is not a JSON object",
+        "Each record must be an object with at least a summary.",
     ),
     "nothing-found": Code(
         "conversion", "the item holds no record of this format", "Check that --format names what the file is."
@@ -152,7 +166,9 @@ CODES: Final[dict[str, Code]] = {
         'Give the record its own id, or set dedup.same_id to "update".',
     ),
     "constraint": Code(
-        "database", "the database refuses the row", "Look at the constraint or trigger that the message names."
+        "database",
+        "the database refuses the row",
+        "Look at the constraint or trigger that the message names.",
     ),
     "row-too-big": Code("database", "the row exceeds a limit of the database", "Split the record."),
     "batch-quarantined": Code(

@@ -20,8 +20,22 @@ HASH_VERSION: Final = 1
 UNICODE_VERSION: Final = unicodedata.unidata_version
 
 EMOTIONS: Final = frozenset(
-    "joy sadness anger fear surprise disgust anticipation trust love anxiety excitement contentment "
-    "frustration neutral".split()
+    [
+        "joy",
+        "sadness",
+        "anger",
+        "fear",
+        "surprise",
+        "disgust",
+        "anticipation",
+        "trust",
+        "love",
+        "anxiety",
+        "excitement",
+        "contentment",
+        "frustration",
+        "neutral",
+    ]
 )
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=500)]

@@ -51,7 +51,7 @@ class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
     advice: str
 
 
-class Warning_(msgspec.Struct, frozen=True, gc=False):
+class FieldWarning(msgspec.Struct, frozen=True, gc=False):
     """Something that was accepted but deserves a look."""
 
     code: str
@@ -97,7 +97,7 @@ class Batch(msgspec.Struct, kw_only=True):
     id_hashes: list[int]  # signed 64-bit
     tokens: list[bytes]  # token hashes, 8 bytes each, sorted; empty when not asked for
     rejections: dict[int, Rejection]
-    warnings: dict[int, tuple[Warning_, ...]]
+    warnings: dict[int, tuple[FieldWarning, ...]]
     after: Checkpoint
     read_bytes: int = 0
 

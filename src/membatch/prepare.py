@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-
 from typing import Final
 
 import msgspec
@@ -141,9 +140,7 @@ class Prepare:
         texts.append(summary)
 
 
-def _reject(
-    raw: bytes, category: Category, code: str, message: str, exception: str | None = None
-) -> Rejection:
+def _reject(raw: bytes, category: Category, code: str, message: str, exception: str | None = None) -> Rejection:
     return Rejection(category=category, code=code, message=message, raw=raw, exception=exception)
 
 

@@ -113,7 +113,9 @@ def _bar(size: int | None) -> Iterator[Observer]:
             add(total, tally)
             counts = total.counts
             rate = counts.read / max(1e-9, time.monotonic() - begun)
-            short = f"+{counts.inserted:,} ={counts.duplicates:,} ~{counts.merged:,} ?{counts.held:,} !{counts.rejected:,}"
+            short = (
+                f"+{counts.inserted:,} ={counts.duplicates:,} ~{counts.merged:,} ?{counts.held:,} !{counts.rejected:,}"
+            )
             progress.update(
                 task,
                 completed=total.read_bytes + counts.read,

@@ -315,9 +315,7 @@ class Loader:
                 self._refused.add(step.rejection.digest)
         return plan, tally, cut is not None
 
-    def _transact(
-        self, plan: Plan, number: int, tally: Tally, resolve: Callable[[Plan], list[int]] | None
-    ) -> None:
+    def _transact(self, plan: Plan, number: int, tally: Tally, resolve: Callable[[Plan], list[int]] | None) -> None:
         encoded = msgspec.json.encode(tally)
         transaction = self._store.transaction(self._run, number)
         with transaction as open_transaction:
@@ -328,9 +326,7 @@ class Loader:
             begun = time.perf_counter()
         self._clock.add("commit", time.perf_counter() - begun)
 
-    def _isolate(
-        self, plan: Plan, hits: Hits, rows: dict[MemoryKey, StoredRow], error: RefusedError
-    ) -> Plan:
+    def _isolate(self, plan: Plan, hits: Hits, rows: dict[MemoryKey, StoredRow], error: RefusedError) -> Plan:
         """Find the record that the database refuses, reject it, and decide the rest anew."""
         low, high = 0, len(plan.steps)  # prefixes of `low` steps pass, of `high` steps are refused
         while high - low > 1:

@@ -22,13 +22,23 @@ from membatch.fingerprint import canonical_text
 from membatch.formats import known_formats
 from membatch.memory import Memory
 from membatch.monitor import Clock, Resources
-from membatch.plan import Batch, Checkpoint, Duplicate, MemoryKey, Plan, Position, RawBatch, Reject, Rejection
+from membatch.plan import Batch, Checkpoint, MemoryKey, Plan, Position, RawBatch, Reject, Rejection
 from membatch.prepare import NATIVE, ROW, Prepare, Tokenize
 from membatch.report import MAX_SAMPLES, Account, Report, report_of
 from membatch.report.samples import sample_of
 from membatch.report.tally import Tally, add, tally_of
-from membatch.run import Breaker, Loader, Observer, Stop, batch_size, checkpoint_of, collected_by_batch, prepared
+from membatch.run import (
+    Breaker,
+    Loader,
+    Observer,
+    Stop,
+    batch_size,
+    checkpoint_of,
+    collected_by_batch,
+    prepared,
+)
 from membatch.source import SourceFile
+from membatch.source.stream import STANDARD_INPUT
 from membatch.store import RunRow, Store, now, open_store
 
 ITERABLE: Final = "(iterable)"
@@ -127,7 +137,11 @@ def process(
         checked = _check_before(files, values, config)
         if checked is not None:
             return checked
-    with _session(config, dry_run=dry_run, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
+    with (
+        _session(config, dry_run=dry_run, wait=wait) as session,
+        Stop().listening() as stop,
+        collected_by_batch(),
+    ):
         raws = _raws(files, values, config, Checkpoint())
         raws, format_name = _detected(raws, config)
         first_key = session.store.next_key()
@@ -380,7 +394,7 @@ def _input(source: Input) -> tuple[list[SourceFile], Iterable[Any] | None]:
     if isinstance(source, Sequence) and all(isinstance(name, str | os.PathLike) for name in source):
         if not source:
             raise SourceError("no source was named")
-        return [sources.look_at(path) for path in sources.expand(source)], None  # type: ignore[arg-type]
+        return [sources.look_at(path) for path in sources.expand(source)], None
     return [SourceFile(ITERABLE)], source
 
 
@@ -422,7 +436,7 @@ def _detected(raws: Iterator[RawBatch], config: Config) -> tuple[Iterator[RawBat
 
 def _check_before(files: list[SourceFile], values: Iterable[Any] | None, config: Config) -> Report | None:
     """Return the report of a validation that broke the tolerance, or None if the load may begin."""
-    if values is not None or any(file.path == sources.STANDARD_INPUT for file in files):
+    if values is not None or any(file.path == STANDARD_INPUT for file in files):
         raise ConfigError('validation.timing = "before" reads the source twice: name files, not a stream')
     checked = validate([file.path for file in files], config=config)
     return checked if checked.status != "done" else None
@@ -454,7 +468,7 @@ def _resumed_config(row: RunRow, given: Config) -> Config:
 
 def _refuse_changed(files: list[SourceFile], run: int, force: bool) -> None:
     for file in files:
-        if file.path in (ITERABLE, sources.STANDARD_INPUT):
+        if file.path in (ITERABLE, STANDARD_INPUT):
             raise SourceError(
                 f"run {run} read a stream, which cannot be read again: run the whole input again, what is stored "
                 "will be recognised"
@@ -476,7 +490,7 @@ def _raws_of_rejects(
 
     for (name, flat), group in itertools.groupby(rejects, key=kind):
         for some in _batched(group, size):  # itertools.batched came with Python 3.12
-            positions = [Position(item.source, item.line, item.offset, item.index) for item in some]
+            positions = [Position(item.source, item.line, item.offset, item.item_index) for item in some]
             numbers.update(zip(positions, [item.reject for item in some], strict=True))
             yield (
                 name,

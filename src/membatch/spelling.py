@@ -52,9 +52,7 @@ def _all_structs(struct: Struct) -> list[Struct]:
 
 STRUCTS: Final[tuple[Struct, ...]] = tuple(_all_structs(Memory))
 NESTED: Final = {struct: nested_fields(struct) for struct in STRUCTS}
-CAMEL: Final = {
-    struct: {camel(name): name for name in struct.__struct_fields__ if "_" in name} for struct in STRUCTS
-}
+CAMEL: Final = {struct: {camel(name): name for name in struct.__struct_fields__ if "_" in name} for struct in STRUCTS}
 HAS_METADATA: Final = {struct: "metadata" in struct.__struct_fields__ for struct in STRUCTS}
 
 
@@ -63,9 +61,7 @@ def canonical(document: dict[str, Any]) -> dict[str, Any]:
     return _canonical(Memory, document, "", None)
 
 
-def _canonical(
-    struct: Struct, document: dict[str, Any], path: str, above: dict[str, Any] | None
-) -> dict[str, Any]:
+def _canonical(struct: Struct, document: dict[str, Any], path: str, above: dict[str, Any] | None) -> dict[str, Any]:
     fields, respelt = struct.__struct_fields__, CAMEL[struct]
     result: dict[str, Any] = {}
     unknown: dict[str, Any] = {}

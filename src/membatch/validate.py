@@ -27,7 +27,7 @@ from membatch.memory import (
     Source,
     json_schema,
 )
-from membatch.plan import FieldError, Warning_
+from membatch.plan import FieldError, FieldWarning
 from membatch.spelling import Spelling, canonical
 
 SHOWN_VALUE_LENGTH: Final = 80
@@ -53,7 +53,7 @@ _EMPTY: Final = {
     "emotional_context": EmotionalContext(),
     "relationship_dynamics": RelationshipDynamics(),
 }
-_NO_WARNINGS: Final[tuple[Warning_, ...]] = ()
+_NO_WARNINGS: Final[tuple[FieldWarning, ...]] = ()
 _LISTS_OF_UNIQUE: Final = ("source_message_ids", "tags")
 
 
@@ -61,7 +61,7 @@ class Valid(NamedTuple):
     """A record that may be stored, what deserves a look, and whether free-form fields hold unusual numbers."""
 
     memory: Memory
-    warnings: tuple[Warning_, ...]
+    warnings: tuple[FieldWarning, ...]
     odd_numbers: bool
 
 
@@ -79,7 +79,7 @@ class ValidationResult(NamedTuple):
 
     memory: Memory | None
     errors: tuple[FieldError, ...]
-    warnings: tuple[Warning_, ...]
+    warnings: tuple[FieldWarning, ...]
 
     @property
     def valid(self) -> bool:
@@ -100,7 +100,7 @@ class Validator:
             memory = self._spelling.decode(raw)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return self._second_look(raw)
-        return _settled(memory, self._max_depth, may_hold_nul=b"\\" in raw and b"\\u0000" in raw)
+        return _settled(memory, self._max_depth, raw)
 
     def _second_look(self, raw: bytes) -> Valid | Invalid:
         """Take the slow path: the record is unusual, or wrong."""
@@ -118,8 +118,8 @@ class Validator:
         try:
             memory = msgspec.convert(regular, Memory)
         except (msgspec.MsgspecError, ValueError) as failure:
-            return explain(regular, str(failure), self._max_depth)
-        return _settled(memory, self._max_depth, may_hold_nul=b"\\u0000" in raw)
+            return explain(regular, str(failure), self._max_depth, raw)
+        return _settled(memory, self._max_depth, raw)
 
 
 def validate_memory(data: dict[str, Any] | Memory | bytes | str) -> ValidationResult:
@@ -175,7 +175,7 @@ def unreadable(raw: bytes, error: Exception) -> Invalid:
     return Invalid("source", "json-malformed", message.replace("JSON is malformed", "not valid JSON"))
 
 
-def explain(document: dict[str, Any], decided: str, max_depth: int) -> Invalid:
+def explain(document: dict[str, Any], decided: str, max_depth: int, raw: bytes) -> Invalid:
     """Return all field errors of a record in canonical names that msgspec refused with the words `decided`."""
     errors = [_field_error(error) for error in _explainer().iter_errors(document)]
     errors = [error for error in errors if not (error.code.endswith("-length") and error.value == '""')]
@@ -191,7 +191,7 @@ def explain(document: dict[str, Any], decided: str, max_depth: int) -> Invalid:
     except (msgspec.MsgspecError, ValueError):
         pass  # what is wrong is already said
     else:
-        outcome = _settled(memory, max_depth, may_hold_nul=True, blind="participants" in wrong)
+        outcome = _settled(memory, max_depth, raw, blind="participants" in wrong)
         if isinstance(outcome, Invalid):
             errors.extend(outcome.errors)
     errors.sort(key=lambda error: error.pointer)
@@ -208,13 +208,20 @@ def _too_deep(limit: int) -> Invalid:
     return Invalid("source", "too-deep", f"the record nests deeper than {limit} levels")
 
 
-def _settled(memory: Memory, max_depth: int, *, may_hold_nul: bool, blind: bool = False) -> Valid | Invalid:
+def _holds_long_integer(raw: bytes) -> bool:
+    """Return whether a JSON text has a whole number that 64 bits cannot hold; decoding made a double of it."""
+    found: list[str] = []
+    json.loads(raw, parse_int=lambda digits: found.append(digits) if abs(int(digits)) >= 2 * _BEYOND_64_BITS else 0)
+    return bool(found)
+
+
+def _settled(memory: Memory, max_depth: int, raw: bytes, *, blind: bool = False) -> Valid | Invalid:
     """Apply the cross-field rules; bring times to UTC and empty parts to their absence, in place.
 
     `blind` leaves out what refers to participants, because these are known to be wrong.
     """
     errors: list[FieldError] = []
-    warnings: list[Warning_] = []
+    warnings: list[FieldWarning] = []
     _settle_times(memory, errors, warnings)
     people = memory.participants
     if not blind and (len(people) > 1 or memory.subject is not None or memory.relationship_dynamics is not None):
@@ -224,7 +231,9 @@ def _settled(memory: Memory, max_depth: int, *, may_hold_nul: bool, blind: bool 
         state = _look_into(free, max_depth - 1)
         if state == _TOO_DEEP:
             return _too_deep(max_depth)
-        odd = odd or state == _ODD
+        if state == _HUGE and _holds_long_integer(raw):
+            return Invalid("source", "number-range", "a whole number is beyond 64 bits")
+        odd = odd or state > _PLAIN
     context = memory.emotional_context
     if context is not None:
         _settle_emotions(context, warnings)
@@ -236,14 +245,14 @@ def _settled(memory: Memory, max_depth: int, *, may_hold_nul: bool, blind: bool 
         values = getattr(memory, name)
         if len(values) > 1 and len(set(values)) < len(values):
             setattr(memory, name, list(dict.fromkeys(values)))
-            warnings.append(Warning_(f"{name}-repeated", f"/{name}"))
+            warnings.append(FieldWarning(f"{name}-repeated", f"/{name}"))
     if memory.schema_version is not None:
         if memory.schema_version != SCHEMA_VERSION:
             expected = f"{SCHEMA_VERSION} or absent"
             message = f"schema version {memory.schema_version} is not known here"
             errors.append(_error("value", "/schema_version", memory.schema_version, message, expected))
         memory.schema_version = None
-    if may_hold_nul:
+    if b"\\" in raw and b"\\u0000" in raw:
         for pointer in _nuls(msgspec.to_builtins(memory), ""):
             errors.append(_error("nul", pointer, None, "holds U+0000", "text without U+0000"))
     if errors:
@@ -251,7 +260,7 @@ def _settled(memory: Memory, max_depth: int, *, may_hold_nul: bool, blind: bool 
     return Valid(memory, tuple(warnings) if warnings else _NO_WARNINGS, odd)
 
 
-def _settle_times(memory: Memory, errors: list[FieldError], warnings: list[Warning_]) -> None:
+def _settle_times(memory: Memory, errors: list[FieldError], warnings: list[FieldWarning]) -> None:
     for name in TIME_FIELDS:
         value = getattr(memory, name)
         if value is not None and value.tzinfo is not dt.UTC:
@@ -274,8 +283,9 @@ def _free_form(memory: Memory) -> list[dict[str, Any]]:
     return free
 
 
-_PLAIN, _ODD, _TOO_DEEP = range(3)
+_PLAIN, _ODD, _HUGE, _TOO_DEEP = range(4)
 _LARGEST_EXACT_INTEGER: Final = 2**53
+_BEYOND_64_BITS: Final = 2**63
 
 
 def _look_into(value: dict[str, Any] | list[Any], levels: int) -> int:
@@ -286,17 +296,17 @@ def _look_into(value: dict[str, Any] | list[Any], levels: int) -> int:
     for item in value.values() if isinstance(value, dict) else value:
         kind = type(item)
         if kind is float or (kind is int and not -_LARGEST_EXACT_INTEGER < item < _LARGEST_EXACT_INTEGER):
-            found = max(found, _ODD)
+            found = max(found, _HUGE if abs(item) >= _BEYOND_64_BITS else _ODD)
         elif kind is dict or kind is list:
             found = max(found, _look_into(item, levels - 1))
     return found
 
 
 def _to_utc(
-    memory: Memory, name: str, value: dt.datetime, errors: list[FieldError], warnings: list[Warning_]
+    memory: Memory, name: str, value: dt.datetime, errors: list[FieldError], warnings: list[FieldWarning]
 ) -> None:
     if value.tzinfo is None:
-        warnings.append(Warning_("time-naive", f"/{name}"))
+        warnings.append(FieldWarning("time-naive", f"/{name}"))
         setattr(memory, name, value.replace(tzinfo=dt.UTC))
         return
     try:
@@ -327,7 +337,7 @@ def _check_references(memory: Memory, errors: list[FieldError]) -> None:
                 errors.append(_error("unknown", pointer, party.participant_id, "names no participant", expected))
 
 
-def _settle_emotions(context: EmotionalContext, warnings: list[Warning_]) -> None:
+def _settle_emotions(context: EmotionalContext, warnings: list[FieldWarning]) -> None:
     primary = context.primary
     if primary is not None and primary not in EMOTIONS:
         folded = primary.strip().casefold()
@@ -336,10 +346,10 @@ def _settle_emotions(context: EmotionalContext, warnings: list[Warning_]) -> Non
         elif context.primary_raw != primary:
             context.secondary = [*context.secondary, primary]
         context.primary = folded if folded in EMOTIONS else None
-        warnings.append(Warning_("primary-unknown", "/emotional_context/primary"))
+        warnings.append(FieldWarning("primary-unknown", "/emotional_context/primary"))
     if context.intensity is not None and context.valence is not None:
         if abs(context.valence) > context.intensity + 0.5:
-            warnings.append(Warning_("valence-intensity", "/emotional_context/valence"))
+            warnings.append(FieldWarning("valence-intensity", "/emotional_context/valence"))
 
 
 def _nuls(value: Any, pointer: str) -> list[str]:
@@ -452,7 +462,12 @@ def _error(kind: str, pointer: str, value: Any, message: str, expected: str) -> 
 def _whole(code: str, message: str) -> FieldError:
     advice = CODES[code].advice if code in CODES else FIELD_KINDS["value"][1]
     return FieldError(
-        code=code, pointer="", message=message, value="", expected="a JSON object with a summary", advice=advice
+        code=code,
+        pointer="",
+        message=message,
+        value="",
+        expected="a JSON object with a summary",
+        advice=advice,
     )
 
 

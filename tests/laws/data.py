@@ -14,7 +14,22 @@ from membatch import Config, Report, process
 from membatch.config import BatchSettings, DedupSettings, ToleranceSettings
 from membatch.plan import Duplicate, Hold, Insert, Merge, Plan
 
-WORDS = ["anna", "lake", "went", "the", "to", "dog", "blue", "tea", "Zürich", "我爱", "苹果", "c++", "🍎", "5"]
+WORDS = [
+    "anna",
+    "lake",
+    "went",
+    "the",
+    "to",
+    "dog",
+    "blue",
+    "tea",
+    "Zürich",
+    "我爱",
+    "苹果",
+    "c++",
+    "🍎",
+    "5",
+]
 FACT_GUARDS = ("subject", "participants", "when")
 
 summaries = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
@@ -49,7 +64,14 @@ def valid_records(draw: st.DrawFn) -> dict[str, Any]:
 
 
 bad_records = st.sampled_from(
-    [{"summary": ""}, {"confidence": 3}, {"summary": "x", "subject": "nobody"}, {"summary": "x", "confidence": 2}, [], 5]
+    [
+        {"summary": ""},
+        {"confidence": 3},
+        {"summary": "x", "subject": "nobody"},
+        {"summary": "x", "confidence": 2},
+        [],
+        5,
+    ]
 )
 some = st.one_of(*[valid_records()] * 6, bad_records)
 

@@ -117,7 +117,9 @@ class Oracle:
             return True
         return bool(occurred and memory.occurred and abs(occurred - memory.occurred) > dt.timedelta(days=1))
 
-    def same(self, number: int, memory: Memory, record: dict[str, Any], digest: str, text: Any) -> tuple[str, int | None]:
+    def same(
+        self, number: int, memory: Memory, record: dict[str, Any], digest: str, text: Any
+    ) -> tuple[str, int | None]:
         updated = record.get("updated_at")
         newer = updated is not None and (memory.founder_updated is None or updated > memory.founder_updated)
         if self.same_id == "update" or (self.same_id == "newer" and newer and digest not in self.refused):

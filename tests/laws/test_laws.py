@@ -92,9 +92,7 @@ class TestLaws:
 
     @LAWS
     @given(records, records, strategies)
-    def test_two_runs_are_as_one(
-        self, store: str, first: list[Any], second: list[Any], strategy: str
-    ) -> None:
+    def test_two_runs_are_as_one(self, store: str, first: list[Any], second: list[Any], strategy: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             one, two = Path(folder) / "a.db", Path(folder) / "b.db"
             load([*first, *second], config(one, strategy=strategy, guards=None))

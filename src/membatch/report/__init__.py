@@ -188,4 +188,14 @@ def recommendations(account: Account, total: Tally) -> list[dict[str, str]]:
     return found
 
 
-__all__ = ["MAX_SAMPLES", "SAMPLE_LENGTH", "Account", "Counts", "Report", "Tally", "add", "report_of", "tally_of"]
+__all__ = [
+    "MAX_SAMPLES",
+    "SAMPLE_LENGTH",
+    "Account",
+    "Counts",
+    "Report",
+    "Tally",
+    "add",
+    "report_of",
+    "tally_of",
+]

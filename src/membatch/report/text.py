@@ -37,6 +37,7 @@ def text_of(report: Report) -> str:
     speed = report.timing["records_per_second"]
     head = f"{name} {_STATUS.get(report.status, report.status)}: {counts.read:,} records read in {seconds:.1f} s"
     lines = [head + (f" ({speed:,.0f} a second)" if speed else "")]
+    outcomes: tuple[tuple[str, int], ...]
     if report.kind == "validate":
         outcomes = (("valid", counts.valid), ("rejected", counts.rejected))
     else:
@@ -63,9 +64,7 @@ def _guards(deduplication: dict[str, Any]) -> list[str]:
     by_guard = deduplication["by_guard"]
     if not by_guard:
         return []
-    parts = [
-        f"{name} {figures['different']:,}/{figures['unsure']:,}" for name, figures in by_guard.items()
-    ]
+    parts = [f"{name} {figures['different']:,}/{figures['unsure']:,}" for name, figures in by_guard.items()]
     return ["guards (refused/held): " + ", ".join(parts)]
 
 

@@ -142,4 +142,5 @@ def _where(memories: npt.NDArray[np.int64]) -> dict[int, MemoryKey]:
 
 def _occurs_once(column: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
     _, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
-    return counts[inverse] == 1
+    once: npt.NDArray[np.bool_] = counts[inverse] == 1
+    return once

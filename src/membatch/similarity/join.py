@@ -213,7 +213,9 @@ class Join:
             self._lengths = _grown(self._lengths, lists)
             self._capacities = _grown(self._capacities, lists)
             self._grow_table("_list_keys", "_lists", lists)
-            self._slab = _grown(self._slab, end + 2 * size + 2 * int(self._lengths[: self._state[0]].max(initial=0)) * size)
+            self._slab = _grown(
+                self._slab, end + 2 * size + 2 * int(self._lengths[: self._state[0]].max(initial=0)) * size
+            )
 
     def _grow_rows(self, rows: int) -> None:
         self._offsets = _grown(self._offsets, rows + 1)

@@ -161,7 +161,23 @@ def _list_of(scope, token, keys, lists):
 
 
 @_compile
-def insert_rows(first, stop, tokens, offsets, scopes, numerator, denominator, keys, lists, state, starts, lengths, capacities, slab, free):
+def insert_rows(
+    first,
+    stop,
+    tokens,
+    offsets,
+    scopes,
+    numerator,
+    denominator,
+    keys,
+    lists,
+    state,
+    starts,
+    lengths,
+    capacities,
+    slab,
+    free,
+):
     """Enter rows first..stop into the postings. Returns the row to go on with when room has run out.
 
     state: [0] number of lists, [1] end of the slab. A list doubles when it is full; what it leaves is kept
@@ -248,11 +264,32 @@ def sign_rows(first, stop, tokens, offsets, signatures):
 
 
 @_compile
-def find_similar(first, start, stop, tokens, offsets, scopes, signatures, alive, wanted, numerator, denominator, keys, lists, starts, lengths, slab, seen, stamp, found, counted):
+def find_similar(
+    first,
+    start,
+    stop,
+    tokens,
+    offsets,
+    scopes,
+    signatures,
+    alive,
+    wanted,
+    numerator,
+    denominator,
+    keys,
+    lists,
+    starts,
+    lengths,
+    slab,
+    seen,
+    stamp,
+    found,
+    counted,
+):
     """Find, for each wanted row of start..stop, all earlier live rows at or above the threshold.
 
-    Rows from `first` on are the batch's; `stamp` + row was never written to `seen` before. Hits go to `found` (record, row, shared, union); returns the row to
-    go on with when it is full, and the number of hits. counted: [0] entries looked at, [1] pairs verified.
+    Rows from `first` on are the batch's; `stamp` + row was never written to `seen` before. Hits go
+    to `found` (record, row, shared, union); returns the row to go on with when it is full, and the number of hits. counted: [0] entries looked at, [1] pairs verified.
     """
     hits = 0
     for row in range(start, stop):

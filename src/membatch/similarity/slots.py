@@ -33,9 +33,7 @@ class Slots:
         # Any capacity works, because a slot is chosen by the upper bits of the mixed key.
         return (((keys * _MIX) >> _HALF) * np.uint64(self._capacity) >> _HALF).astype(np.int64)
 
-    def find(
-        self, columns: tuple[UInts, ...], wanted: tuple[UInts, ...]
-    ) -> tuple[Rows, Rows]:
+    def find(self, columns: tuple[UInts, ...], wanted: tuple[UInts, ...]) -> tuple[Rows, Rows]:
         """Return, for each wanted key, the row whose columns equal it and its slot, -1 where there is none."""
         found = np.full(len(wanted[0]), -1, np.int64)
         places = np.full(len(wanted[0]), -1, np.int64)

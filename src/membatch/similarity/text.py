@@ -136,9 +136,7 @@ def _numerals(text: str) -> list[str]:
     return runs.split()
 
 
-def _spaced(
-    text: str, words: list[str], capitalised: list[str], numbers: list[str], symbols: list[str]
-) -> None:
+def _spaced(text: str, words: list[str], capitalised: list[str], numbers: list[str], symbols: list[str]) -> None:
     start, end = 0, len(text)
     while start < end and _is_punctuation(text[start]) and not _is_sign(text, start):
         start += 1
@@ -240,7 +238,13 @@ def _stems(word: str) -> frozenset[str]:
     for ending in _LONG_WORD_ENDINGS:
         if plain.endswith(ending) and len(plain) - len(ending) >= 5:
             found.add(plain[: -len(ending)])
-    for british, american in (("our", "or"), ("ise", "ize"), ("yse", "yze"), ("tre", "ter"), ("isation", "ization")):
+    for british, american in (
+        ("our", "or"),
+        ("ise", "ize"),
+        ("yse", "yze"),
+        ("tre", "ter"),
+        ("isation", "ization"),
+    ):
         found |= {stem.replace(british, american) for stem in tuple(found) if len(stem) > 4}
     return frozenset(found)
 

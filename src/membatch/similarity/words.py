@@ -91,9 +91,22 @@ _NEGATION: Final = {
 }
 NEGATION: Final = frozenset(word for row in _NEGATION.values() for word in row.split())
 # For scripts without spaces, as parts of a text; the longest first.
-NEGATION_PARTS: Final = ("なかった", "ません", "没有", "沒有", "ない", "不", "没", "沒", "未", "别", "無", "无")
+NEGATION_PARTS: Final = (
+    "なかった",
+    "ません",
+    "没有",
+    "沒有",
+    "ない",
+    "不",
+    "没",
+    "沒",
+    "未",
+    "别",
+    "無",
+    "无",
+)
 
-ALWAYS: Final = frozenset("always immer toujours sempre siempre 总是 總是 いつも".split())
+ALWAYS: Final = frozenset(["always", "immer", "toujours", "sempre", "siempre", "总是", "總是", "いつも"])
 
 _FUNCTION: Final = {
     "en": "a an the this that these those i me my mine myself you your yours yourself he him his himself she her hers "
@@ -149,8 +162,66 @@ CONTRACTED_ENDINGS: Final = {
 
 # Units that may be glued to a number: 3kg is 3 and kg, 15th is 15; any other word with a digit is a code.
 UNITS: Final = frozenset(
-    "st nd rd th kg g mg t km m cm mm mi ft in lb lbs oz l ml h hr hrs min mins s sec ms am pm kb mb gb tb mph kmh bpm "
-    "k % ° °c °f c f w kw v x er e a o º ª € $ £ ¥".split()
+    [
+        "st",
+        "nd",
+        "rd",
+        "th",
+        "kg",
+        "g",
+        "mg",
+        "t",
+        "km",
+        "m",
+        "cm",
+        "mm",
+        "mi",
+        "ft",
+        "in",
+        "lb",
+        "lbs",
+        "oz",
+        "l",
+        "ml",
+        "h",
+        "hr",
+        "hrs",
+        "min",
+        "mins",
+        "s",
+        "sec",
+        "ms",
+        "am",
+        "pm",
+        "kb",
+        "mb",
+        "gb",
+        "tb",
+        "mph",
+        "kmh",
+        "bpm",
+        "k",
+        "%",
+        "°",
+        "°c",
+        "°f",
+        "c",
+        "f",
+        "w",
+        "kw",
+        "v",
+        "x",
+        "er",
+        "e",
+        "a",
+        "o",
+        "º",
+        "ª",
+        "€",
+        "$",
+        "£",
+        "¥",
+    ]
 )
 
 _IRREGULAR: Final = (

@@ -60,7 +60,8 @@ def expand(names: Sequence[str | os.PathLike[str]]) -> list[str]:
     Raises SourceError for a missing file, a glob without a match, a folder without data, an unknown suffix.
     """
     paths: list[str] = []
-    for name in map(os.fspath, names):
+    for given in names:
+        name = os.fspath(given)
         paths.extend([name] if name == STANDARD_INPUT else _expand_one(name))
     return paths
 

@@ -119,6 +119,7 @@ class _Scanner:
             self._open = self._window[self._at :].lstrip()[:1] == b"["
             while self._base + len(self._window) <= self._after.offset:
                 if not self._more():
+                    self._open = False  # the checkpoint stands behind the array
                     return
             self._at = self._after.offset - self._base
 
@@ -183,9 +184,7 @@ class _Scanner:
         self._offsets.append(offset)
 
     def _chunk(self) -> Chunk:
-        chunk = Chunk(
-            self._items, self._lines, self._offsets, self._rejected, self._line, self._base + self._at
-        )
+        chunk = Chunk(self._items, self._lines, self._offsets, self._rejected, self._line, self._base + self._at)
         self._clear()
         return chunk
 

@@ -34,7 +34,7 @@ def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chu
         done, groups = 0, []
         for group in range(file.metadata.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
-            if done + rows >= row:
+            if groups or done + rows >= row:
                 groups.append(group)
             else:
                 done += rows

@@ -65,7 +65,8 @@ class ByteStream:
     def read(self, size: int = CHUNK) -> bytes:
         """Return the next bytes; raise Unreadable where the stream is damaged."""
         try:
-            data = self._stream.read(size)
+            # read1 gives what there is before it meets the damage; read would give nothing of it.
+            data = self._stream.read1(size) if self._is_compressed else self._stream.read(size)  # type: ignore[attr-defined]
         except (EOFError, zlib.error, lzma.LZMAError) as error:
             raise Unreadable("compression", f"the compressed stream is damaged or cut short: {error}") from None
         except OSError as error:
@@ -93,9 +94,9 @@ def _decompressed(raw: BinaryIO, suffix: str) -> BinaryIO:
     if suffix == ".gz":
         return gzip.open(raw, "rb")  # type: ignore[return-value]
     if suffix == ".bz2":
-        return bz2.open(raw, "rb")
+        return bz2.open(raw, "rb")  # type: ignore[return-value]
     if suffix == ".xz":
-        return lzma.open(raw, "rb")
+        return lzma.open(raw, "rb")  # type: ignore[return-value]
     import zstandard
 
     # zstd ends quietly where a frame is cut short, so the frames are read one by one and checked.

@@ -59,7 +59,7 @@ class RejectRow(NamedTuple):
     source: int
     line: int
     offset: int | None
-    index: int
+    item_index: int
     category: str
     code: str
     message: str

@@ -58,24 +58,23 @@ class _Writer:
 
     def write(self, plan: Plan, before: Mapping[MemoryKey, StoredRow]) -> Rows:
         rows, batch = self._rows, self._batch
-        touched = {step.memory for step in plan.steps if type(step) is Merge}
+        touched = {step.memory for step in plan.steps if isinstance(step, Merge)}
         ids, scopes, records = batch.ids, batch.scopes, batch.records
         for step in plan.steps:
-            kind = type(step)
-            if kind is Insert and step.key not in touched:
+            if isinstance(step, Insert) and step.key not in touched:
                 record, key = step.record, step.key
                 rows.memories.append((key, ids[record], scopes[record], self._key, None, records[record].decode()))
                 rows.fingerprints.append(self._founding(record, key))
-            elif kind is Duplicate:
+            elif isinstance(step, Duplicate):
                 place = _place(batch.positions[step.record])
                 rows.duplicates.append((step.memory, self._key, ids[step.record], *place))
-            elif kind is Merge:
+            elif isinstance(step, Merge):
                 self._absorb(step)
-            elif kind is Reject:
+            elif isinstance(step, Reject):
                 self._reject(step)
             else:
                 self._insert(step.record, step.key)
-                if kind is Hold:
+                if isinstance(step, Hold):
                     self._hold(step)
         self._fold(before)
         for memory, record in self._inserted.items():

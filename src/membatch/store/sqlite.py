@@ -171,6 +171,8 @@ class SqliteStore:
         return connection
 
     def _take_lock(self, wait: bool) -> None:
+        if not Path(self._path).absolute().parent.is_dir():
+            raise SurroundingsError(f"cannot open the store {self._path}: its folder does not exist")
         # An operating-system lock: the death of its holder releases it.
         lock = filelock.FileLock(f"{self._path}.lock", mode=0o600)
         try:
@@ -419,9 +421,7 @@ class SqliteTransaction:
         rows = rows_of(plan, batch_key, next_merge, before)
         place = msgspec.json.encode(checkpoint).decode()
         with _ours():
-            self._connection.execute(
-                query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode())
-            )
+            self._connection.execute(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
             many = self._connection.executemany
             many(query("insert_memory"), rows.memories)
             many(query("insert_merge"), rows.merges)
@@ -437,4 +437,3 @@ class SqliteTransaction:
         """Mark rejects of an earlier run as resolved by this one."""
         with _ours():
             self._connection.executemany(query("resolve_reject"), [(self._run, reject) for reject in rejects])
-

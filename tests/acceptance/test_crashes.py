@@ -1,0 +1,127 @@
+"""A run that is killed goes on where it stopped, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from membatch import StoreBusyError, process
+from tests.laws.data import memory_data
+
+from .command import membatch
+
+
+def many_records(path: Path, count: int) -> Path:
+    rng = random.Random(5)
+    words = [f"word{number}" for number in range(300)]
+    with path.open("w") as stream:
+        for number in range(count):
+            text = " ".join(rng.choices(words, k=12))
+            chance = rng.random()
+            record: dict[str, object] = {"summary": text, "source_message_ids": [f"m{number}"]}
+            if chance < 0.1:
+                record = {"summary": f"the very same text {rng.randrange(5)}", "source_message_ids": [f"m{number}"]}
+            elif chance < 0.15:
+                record = {"confidence": 5}
+            stream.write(json.dumps(record) + "\n")
+    return path
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "membatch.cli", *arguments, "--quiet"]
+    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE)
+
+
+def killed_and_resumed(folder: Path, rng: random.Random, seconds: float) -> int:
+    """Run, kill at a random moment, resume and kill again until it ends; return how often it was killed."""
+    arguments, kills = ["run", "in.jsonl", "--batch-size", "40", "--strategy", "exact"], 0
+    while True:
+        process_ = start(folder, *arguments)
+        try:
+            _, errors = process_.communicate(timeout=rng.uniform(0.25, seconds) if kills < 4 else 60)
+            assert process_.returncode in (0, 1), errors
+            if kills and b"nothing" in errors:
+                raise AssertionError(errors)
+            return kills
+        except subprocess.TimeoutExpired:
+            process_.send_signal(signal.SIGKILL)
+            process_.communicate()
+            kills += 1
+            begun = (folder / "memories.db").exists() and b'"run_id"' in membatch(
+                "runs", "--json", folder=folder
+            ).stdout
+            arguments = ["resume", "--batch-size", "40"] if begun else arguments
+
+
+@pytest.mark.parametrize("seed", [pytest.param(n, marks=[] if n < 4 else pytest.mark.slow) for n in range(50)])
+def test_kills_at_random_moments_leave_no_trace(seed: int, tmp_path: Path) -> None:
+    many_records(tmp_path / "in.jsonl", 3000)
+    (tmp_path / "whole").mkdir()
+    whole = tmp_path / "whole" / "memories.db"
+    membatch(
+        "run", "in.jsonl", "--batch-size", 1000, "--strategy", "exact", "--store", f"sqlite:///{whole}", folder=tmp_path
+    )
+    killed_and_resumed(tmp_path, random.Random(seed), 1.2)
+    assert memory_data(tmp_path / "memories.db") == memory_data(whole)
+    reports = [
+        json.loads(membatch("report", "--json", "--store", f"sqlite:///{path}", folder=tmp_path).stdout)
+        for path in (tmp_path / "memories.db", whole)
+    ]
+    assert reports[0]["counts"] == reports[1]["counts"]
+    assert reports[0]["status"] == "done"
+
+
+def test_the_first_signal_ends_after_the_batch_in_hand_and_says_how_to_resume(tmp_path: Path) -> None:
+    many_records(tmp_path / "in.jsonl", 30_000)
+    command = [sys.executable, "-m", "membatch.cli", "run", "in.jsonl", "--batch-size", "20", "--strategy", "exact"]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    while not (tmp_path / "memories.db-wal").exists():
+        time.sleep(0.05)
+    time.sleep(0.6)
+    running.send_signal(signal.SIGTERM)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130, errors
+    assert b"membatch resume" in errors
+    resumed = membatch("resume", "--json", "--batch-size", 5000, folder=tmp_path)
+    assert json.loads(resumed.stdout)["counts"]["read"] == 30_000
+
+
+def test_a_live_holder_of_the_lease_is_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    from membatch.store import open_store
+
+    holder = open_store(url, ("user_id", "namespace"))
+    try:
+        with pytest.raises(StoreBusyError, match=f"process {os.getpid()}"):
+            process([{"summary": "a"}], store=url)
+    finally:
+        holder.close()
+    assert process([{"summary": "a"}], store=url).counts.inserted == 1
+
+
+def test_a_holder_whose_lease_was_taken_over_cannot_commit(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "a.db"
+
+    def takes_over(*_: object) -> None:
+        connection = sqlite3.connect(path)
+        connection.execute("UPDATE meta SET value = '99' WHERE name = 'lease'")
+        connection.commit()
+        connection.close()
+
+    from membatch import Config
+    from membatch.config import BatchSettings
+
+    config = Config(store=f"sqlite:///{path}", batch=BatchSettings(size=1))
+    with pytest.raises(StoreBusyError, match="taken over"):
+        process([{"summary": "a"}, {"summary": "b"}], config=config, observers=[takes_over])
+    assert sqlite3.connect(path).execute("SELECT count(*) FROM memory").fetchone() == (1,)

@@ -1,0 +1,198 @@
+"""Every kind of file gives every record with its place, whole or resumed, whatever the batch size."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from membatch import SourceError
+from membatch.config import SourceSettings
+from membatch.plan import Checkpoint, RawBatch
+from membatch.source import expand, look_at, read
+
+COMPRESS = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+
+
+def batches(path: Path, after: Checkpoint | None = None, size: int = 3, limit: int = 10_000) -> list[RawBatch]:
+    found = read([look_at(str(path))], after or Checkpoint(), SourceSettings(max_record_bytes=limit), lambda: size)
+    return list(found)
+
+
+def items(path: Path, after: Checkpoint | None = None, size: int = 3, limit: int = 10_000) -> list[Any]:
+    found = []
+    for batch in batches(path, after, size, limit):
+        for number, item in enumerate(batch.items):
+            rejection = batch.rejected.get(number)
+            found.append(rejection.code if rejection else json.loads(item))
+    return found
+
+
+def write(path: Path, kind: str, compression: str, values: list[dict[str, Any]]) -> Path:
+    if kind == "jsonl":
+        text = "".join(json.dumps(value) + "\n" for value in values)
+    elif kind == "json":
+        text = json.dumps(values, indent=1)
+    else:
+        separator = "," if kind == "csv" else "\t"
+        rows = [separator.join(values[0]), *(separator.join(value.values()) for value in values)]
+        text = "\n".join(rows) + "\n"
+    file = path / f"in.{kind}{compression}"
+    file.write_bytes(COMPRESS[compression](text.encode()))
+    return file
+
+
+@pytest.mark.parametrize("compression", COMPRESS)
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv", "tsv"])
+def test_every_kind_of_file_is_read_whole_and_from_every_checkpoint(
+    kind: str, compression: str, tmp_path: Path
+) -> None:
+    values = [{"summary": f"number {number} ☃", "kind": "fact"} for number in range(20)]
+    file = write(tmp_path, kind, compression, values)
+    assert items(file) == values
+    done = 0
+    for batch in batches(file, size=4):
+        done += len(batch.items)
+        assert items(file, after=batch.after) == values[done:]
+
+
+def test_parquet_is_read_whole_and_from_every_checkpoint(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    values = [{"summary": f"number {number}", "tags": ["a", "b"]} for number in range(50)]
+    pq.write_table(pa.Table.from_pylist(values), tmp_path / "in.parquet", row_group_size=7)
+    assert items(tmp_path / "in.parquet") == values
+    done = 0
+    for batch in batches(tmp_path / "in.parquet", size=4):
+        done += len(batch.items)
+        assert items(tmp_path / "in.parquet", after=batch.after) == values[done:]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json"])
+def test_positions_name_the_line_and_the_byte(kind: str, tmp_path: Path) -> None:
+    file = write(tmp_path, kind, "", [{"summary": "é" * number} for number in range(1, 9)])
+    content = file.read_bytes()
+    for batch in batches(file):
+        for item, position in zip(batch.items, batch.positions, strict=True):
+            assert position.offset is not None
+            assert content[position.offset : position.offset + len(item)] == item
+            assert content[: position.offset].count(b"\n") + 1 == position.line
+
+
+ARRAYS = {
+    "an array on one line": (b'[{"a":1},{"a":2}]', [{"a": 1}, {"a": 2}]),
+    "nested arrays are elements": (b'[[1,[2]],{"a":"]"}]', [[1, [2]], {"a": "]"}]),
+    "values one after another": (b'{"a":1}\n{"a":2} {"a":3}', [{"a": 1}, {"a": 2}, {"a": 3}]),
+    "scalars are elements": (b'[1, "x,]", null]', [1, "x,]", None]),
+    "an escaped quote": (b'[{"a":"\\\\\\"]}"}]', [{"a": '\\"]}'}]),
+    "a missing comma": (b'[{"a":1} {"a":2}]', [{"a": 1}, {"a": 2}]),
+    "an array that is cut": (b'[{"a":1},{"a":2}', [{"a": 1}, {"a": 2}, "json-truncated"]),
+    "an element that is cut": (b'[{"a":1},{"a":', [{"a": 1}, "json-truncated"]),
+    "a string that is cut": (b'[{"a":1},{"a":"x', [{"a": 1}, "json-truncated"]),
+    "an empty array": (b"[ ]", []),
+    "an empty file": (b"", []),
+    "UTF-16": (b"\xff\xfe[\x00]\x00", ["encoding"]),
+    "a byte order mark": (b'\xef\xbb\xbf[{"a":1}]', [{"a": 1}]),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_a_json_file_is_taken_apart_by_its_brackets(name: str, tmp_path: Path) -> None:
+    content, expected = ARRAYS[name]
+    (tmp_path / "in.json").write_bytes(content)
+    assert items(tmp_path / "in.json") == expected
+
+
+def test_an_element_over_the_limit_costs_itself_only(tmp_path: Path) -> None:
+    content = json.dumps([{"a": 1}, {"a": 'x"]}' * 500_000}, {"a": 2}]).encode()
+    (tmp_path / "in.json").write_bytes(content)
+    assert items(tmp_path / "in.json", limit=1000) == [{"a": 1}, "too-long", {"a": 2}]
+    rejection = next(iter(batches(tmp_path / "in.json", limit=1000)[0].rejected.values()))
+    assert (rejection.raw_length, len(rejection.raw)) == (len(json.dumps({"a": 'x"]}' * 500_000})), 64 * 1024)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.recursive(
+            st.none() | st.integers() | st.text(max_size=8),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+            max_leaves=8,
+        ).filter(lambda value: not isinstance(value, int)),
+        max_size=6,
+    ),
+    st.integers(0, 3),
+    st.integers(1, 9),
+)
+def test_any_json_array_gives_its_elements_through_any_window(values: list[Any], indent: int, window: int) -> None:
+    from membatch.source.json_array import _Scanner
+
+    content = json.dumps(values, indent=indent or None).encode()
+
+    class Windows:
+        at = 0
+
+        def read(self) -> bytes:
+            self.at += window
+            return content[self.at - window : self.at]
+
+    scanner = _Scanner(Windows(), Checkpoint(), 10_000)  # type: ignore[arg-type]
+    found = [json.loads(item) for chunk in scanner.chunks() for item in chunk.items]
+    assert found == values
+
+
+TABLES = {
+    "quotes and line ends in cells": (b'a,b\n"x\ny","1,2"\n', [{"a": "x\ny", "b": "1,2"}]),
+    "blank lines": (b"a,b\n\n1,2\n\n", [{"a": "1", "b": "2"}]),
+    "too many cells": (b"a,b\n1,2,3\n4,5\n", ["csv-malformed", {"a": "4", "b": "5"}]),
+    "too few cells": (b"a,b\n1\n", [{"a": "1"}]),
+    "a quote in the wrong place": (b'a,b\n"x"y,2\n3,4\n', ["csv-malformed", {"a": "3", "b": "4"}]),
+    "bytes that are not UTF-8": (b"a,b\n\xff,2\n3,4\n", ["encoding", {"a": "3", "b": "4"}]),
+    "a byte order mark and CRLF": (b"\xef\xbb\xbfa,b\r\n1,2\r\n", [{"a": "1", "b": "2"}]),
+    "a column named twice": (b"a,a\n1,2\n", ["csv-malformed"]),
+    "a header only": (b"a,b\n", []),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_csv_row_costs_itself_only(name: str, tmp_path: Path) -> None:
+    content, expected = TABLES[name]
+    (tmp_path / "in.csv").write_bytes(content)
+    assert items(tmp_path / "in.csv") == expected
+
+
+def test_a_quote_that_never_closes_costs_its_line_only(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b'a,b\n"x,2\n' + b"3,4\n" * 1000)
+    assert items(tmp_path / "in.csv", limit=1000) == ["csv-malformed"] + [{"a": "3", "b": "4"}] * 1000
+
+
+def test_files_of_a_folder_come_in_the_order_of_their_bytes(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a/z.json", "ä.jsonl", "B.csv", ".hidden/x.jsonl", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert [str(Path(path).relative_to(tmp_path)) for path in expand([tmp_path])] == [
+        "B.csv",
+        "a/z.json",
+        "b.jsonl",
+        "ä.jsonl",
+    ]
+
+
+def test_an_unknown_suffix_is_refused_with_what_is_known(tmp_path: Path) -> None:
+    (tmp_path / "in.xml").write_bytes(b"")
+    with pytest.raises(SourceError, match=r"\.jsonl"):
+        expand([tmp_path / "in.xml"])
+
+
+def test_a_decompression_bomb_is_read_past_in_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl.gz").write_bytes(gzip.compress(b"\0" * 300_000_000))
+    assert items(tmp_path / "in.jsonl.gz") == ["too-long"]

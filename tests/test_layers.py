@@ -1,0 +1,78 @@
+"""Imports point down the drawing in the design, never up or round; core and I/O never import each other."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "src" / "membatch"
+
+# From the bottom up; a module may import modules of lower ranks, and of its own package.
+RANKS = {
+    "errors": 0,
+    "memory": 0,
+    "patch": 0,
+    "config": 1,
+    "plan": 1,
+    "spelling": 1,
+    "formats": 2,
+    "fingerprint": 2,
+    "validate": 2,
+    "similarity": 3,
+    "merge": 3,
+    "prepare": 3,
+    "monitor": 3,
+    "source": 3,
+    "store": 3,
+    "report": 3,
+    "export": 3,
+    "decide": 4,
+    "run": 5,
+    "progress": 6,
+    "runs": 6,
+    "": 7,
+    "cli": 8,
+}
+CORE = {"decide", "similarity", "merge", "validate", "fingerprint", "formats", "spelling", "prepare"}
+INPUT_OUTPUT = {"source", "store"}
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return "" if parts == ("__init__",) else parts[0]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("membatch"):
+            names = (
+                [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "membatch" else [node.module]
+            )
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("membatch")]
+        for name in names:
+            found.add((name.split(".") + [""])[1])
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    mine = room(path)
+    for other in imported_rooms(path) - {mine}:
+        assert RANKS[other] < RANKS[mine], f"{mine} imports {other}"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_core_and_input_output_do_not_import_each_other(path: Path) -> None:
+    mine, others = room(path), imported_rooms(path)
+    assert not (mine in CORE and others & INPUT_OUTPUT)
+    assert not (mine in INPUT_OUTPUT and others & CORE)
+
+
+def test_the_public_face_is_pinned() -> None:
+    import membatch
+
+    assert membatch.__all__ == sorted(membatch.__all__)
+    assert all(callable(getattr(membatch, name)) for name in ("process", "validate", "report", "resume", "retry"))
