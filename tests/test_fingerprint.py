@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from membatch import fingerprint, validate_memory
+from membatch.plan import Digest
 
 
 def prints(record: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -96,11 +97,11 @@ def test_ids_are_derived_from_the_origin_else_from_the_content() -> None:
     def derived(record: dict[str, Any]) -> str:
         memory = validate_memory(record).memory
         assert memory is not None
-        return fingerprint.derived_id(memory, "[]", fingerprint.Digest(b"d" * 16))
+        return fingerprint.derived_id(memory, "[]", Digest(b"d" * 16))
 
     origin = {"system": "mem0", "external_id": "7"}
     assert derived({"summary": "a", "source": origin}) == derived({"summary": "b", "source": origin})
     assert derived({"summary": "a", "source": {"system": "mem0"}}) == fingerprint.id_from_digest(
-        "[]", fingerprint.Digest(b"d" * 16)
+        "[]", Digest(b"d" * 16)
     )
     assert derived({"summary": "a"})[14] == "5"

@@ -53,7 +53,7 @@ def imported_rooms(path: Path) -> set[str]:
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names if alias.name.startswith("membatch")]
         for name in names:
-            found.add((name.split(".") + [""])[1])
+            found.add([*name.split("."), ""][1])
     return found
 
 

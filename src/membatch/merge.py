@@ -335,7 +335,7 @@ class _Merger:
 
     def _value(self, above: Path, name: str, mine: Document, other: Document) -> None:
         value = other.get(name)
-        if value is None or mine.get(name) == value:
+        if value is None or (mine.get(name) == value and name != "confidence"):  # equal ones may corroborate
             return
         path = (*above, name)
         if name not in mine:

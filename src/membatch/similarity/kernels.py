@@ -288,8 +288,9 @@ def find_similar(
 ):
     """Find, for each wanted row of start..stop, all earlier live rows at or above the threshold.
 
-    Rows from `first` on are the batch's; `stamp` + row was never written to `seen` before. Hits go
-    to `found` (record, row, shared, union); returns the row to go on with when it is full, and the number of hits. counted: [0] entries looked at, [1] pairs verified.
+    Rows from `first` on are the batch's; `stamp` + row was never written to `seen` before. Hits go to `found`
+    (record, row, shared, union); returns the row to go on with when it is full, and the number of hits.
+    counted: [0] entries looked at, [1] pairs verified.
     """
     hits = 0
     for row in range(start, stop):

@@ -31,7 +31,8 @@ def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chu
         yield _broken(row, error)
         return
     with file:
-        done, groups = 0, []
+        done = 0
+        groups: list[int] = []
         for group in range(file.metadata.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
             if groups or done + rows >= row:

@@ -1,0 +1,140 @@
+"""Law 3: the join finds every pair at or above the threshold, no other, with exact scores."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from membatch.fingerprint import canonical_text
+from membatch.plan import MemoryKey
+from membatch.similarity.join import Join
+from membatch.similarity.tokens import tokenize
+from tests.laws.oracle import tokens
+
+DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
+THRESHOLDS = ["0.5", "0.6", "0.7", "0.8", "0.9", "0.95"]
+Pair = tuple[int, int, int, int]
+
+
+def brute_force(texts: Sequence[str], scopes: Sequence[str], threshold: Fraction) -> set[Pair]:
+    """All pairs (later, earlier, shared, union) of texts in one scope, by the oracle's tokens."""
+    bags = [tokens(text) for text in texts]
+    numbers: dict[str, int] = {}
+    rows = [np.array(sorted(numbers.setdefault(token, len(numbers)) for token in bag)) for bag in bags]
+    sizes = np.array([len(bag) for bag in bags])
+    holders: dict[int, list[int]] = {}
+    found = set()
+    for later, row in enumerate(rows):
+        shared = np.zeros(later, np.int64)
+        for token in row:
+            np.add.at(shared, holders.get(int(token), []), 1)
+        union = sizes[later] + sizes[:later] - shared
+        for earlier in np.flatnonzero(shared * threshold.denominator >= union * threshold.numerator).tolist():
+            if union[earlier] and scopes[earlier] == scopes[later]:
+                found.add((later, int(earlier), int(shared[earlier]), int(union[earlier])))
+        for token in row:
+            holders.setdefault(int(token), []).append(later)
+    return found
+
+
+def joined(texts: Sequence[str], scopes: Sequence[str], threshold: Fraction, size: int) -> set[Pair]:
+    """The same by the join, in batches, every text a founder."""
+    join, found = Join(threshold), set()
+    for start in range(0, len(texts), size):
+        part = texts[start : start + size]
+        hashed = tokenize([canonical_text(text) for text in part])
+        numbers = join.scope_numbers(list(scopes[start : start + size]))
+        result = join.find(hashed, numbers, np.ones(len(part), np.bool_))
+        assert result.length == len(part)
+        for record, row, shared, union in result.hits.tolist():
+            found.add((start + record, row, shared, union))
+        join.keep([(record, MemoryKey(start + record + 1)) for record in range(len(part))])
+    return found
+
+
+words = st.sampled_from(["a", "b", "c", "d", "我爱", "苹果派", "c++", "🍎", "5", "-"])
+texts = st.lists(st.lists(words, max_size=8).map(" ".join), max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    texts,
+    st.sampled_from(["0.34", "0.5", "0.6", "2/3", "0.75", "0.8", "0.9", "0.95", "1"]),
+    st.integers(1, 50),
+    st.data(),
+)
+def test_the_join_equals_brute_force(some: list[str], threshold: str, size: int, data: st.DataObject) -> None:
+    scopes = [data.draw(st.sampled_from("xy")) for _ in some]
+    ratio = Fraction(threshold)
+    assert joined(some, scopes, ratio, size) == brute_force(some, scopes, ratio)
+
+
+def generated(count: int, templated: bool) -> list[str]:
+    rng = random.Random(3)
+    vocabulary = [f"w{number}" for number in range(5000)]
+    weights = [1 / rank for rank in range(1, 5001)]
+    found: list[str] = []
+    for _ in range(count):
+        if found and rng.random() < 0.2:
+            found.append(rng.choice(found) + " " + rng.choice(vocabulary))
+        elif templated:
+            one, other = rng.choices(vocabulary[:300], k=2)
+            found.append(f"the user told the assistant that they prefer {one} over {other} most of the time")
+        else:
+            found.append(" ".join(rng.choices(vocabulary, weights=weights, k=rng.randint(5, 40))))
+    return found
+
+
+@pytest.mark.parametrize("threshold", ["0.5", "0.8", "0.95"])
+@pytest.mark.parametrize("templated", [False, True])
+def test_generated_texts_equal_brute_force(templated: bool, threshold: str) -> None:
+    some, ratio = generated(1500, templated), Fraction(threshold)
+    assert joined(some, ["s"] * len(some), ratio, 400) == brute_force(some, ["s"] * len(some), ratio)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+@pytest.mark.parametrize("templated", [False, True])
+def test_twenty_thousand_texts_equal_brute_force(templated: bool, threshold: str) -> None:
+    some, ratio = generated(20_000 if not templated else 6_000, templated), Fraction(threshold)
+    assert joined(some, ["s"] * len(some), ratio, 5000) == brute_force(some, ["s"] * len(some), ratio)
+
+
+def real_texts(name: str) -> list[str]:
+    if name == "locomo":
+        conversations = json.loads((DATA / "locomo" / "locomo10.json").read_text())
+        return [
+            text
+            for conversation in conversations
+            for speakers in conversation["observation"].values()
+            for observations in speakers.values()
+            for text, _ in observations
+        ]
+    if name.startswith("memorybank"):
+        users = json.loads((DATA / "memorybank" / f"memory_bank_{name[-2:]}.json").read_text())
+        return [
+            turn["query"]
+            for user in users.values()
+            for day in user["history"].values()
+            for turn in day
+            if turn.get("query")
+        ]
+    lines = (DATA / "xdailydialog" / f"{name}_dev_human.txt").read_text("utf-8").splitlines()
+    return [turn for line in lines for turn in line.split("\t")[0].split("__eou__") if turn.strip()][:4000]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the shared data sets are not here")
+@pytest.mark.parametrize("threshold", ["0.5", pytest.param("0.7", marks=pytest.mark.slow), "0.8", "0.95"])
+@pytest.mark.parametrize("name", ["locomo", "memorybank-en", "memorybank-cn", "en", "de", "it", "zh"])
+def test_real_texts_equal_brute_force(name: str, threshold: str) -> None:
+    some, ratio = real_texts(name), Fraction(threshold)
+    assert len(some) > 400
+    assert joined(some, ["s"] * len(some), ratio, 1000) == brute_force(some, ["s"] * len(some), ratio)

@@ -1,0 +1,159 @@
+"""A survivor keeps what both records say; each merge can be taken back exactly."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from membatch import ConfigError
+from membatch.merge import Rules, Survivor, merge
+from membatch.patch import apply
+from tests.laws.data import valid_records
+
+DEFAULT = Rules({})
+
+
+def merged(one: dict[str, Any], other: dict[str, Any], **chosen: str) -> tuple[dict[str, Any], list[Any]]:
+    survivor = Survivor(copy.deepcopy({"summary": "x", **one}), None)
+    result = merge(survivor, {"summary": "x", **other}, Rules(chosen))
+    assert result is not None
+    survivor.take(result)
+    return survivor.document, result.conflicts
+
+
+FIELDS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    ({"summary": "a b", "confidence": 0.5}, {"summary": "c", "confidence": 0.9}, {"summary": "c", "confidence": 0.9}),
+    ({"summary": "a", "confidence": 0.5}, {"summary": "b c", "confidence": 0.5}, {"summary": "b c"}),
+    ({"summary": "a b"}, {"summary": "c d"}, {"summary": "a b"}),
+    ({"summary": "a b"}, {"summary": "c", "confidence": 0.1}, {"summary": "c"}),
+    ({"content": "long"}, {"summary": "y z"}, {"summary": "y z", "content": "long"}),
+    ({"kind": "fact"}, {"kind": "event", "confidence": 0.5}, {"kind": "event"}),
+    ({"kind": "fact", "confidence": 0.5}, {"kind": "event"}, {"kind": "fact"}),
+    ({}, {"kind": "event"}, {"kind": "event"}),
+    ({"tags": ["a", "b"]}, {"tags": ["b", "c"]}, {"tags": ["a", "b", "c"]}),
+    ({"source_message_ids": ["1"]}, {"source_message_ids": ["2", "1"]}, {"source_message_ids": ["1", "2"]}),
+    (
+        {"occurred_at": "2024-01-01T00:00:00Z", "updated_at": "2024-01-01T00:00:00Z"},
+        {"occurred_at": "2024-01-01T00:00:00.500000Z", "updated_at": "2024-01-01T00:00:00.500000Z"},
+        {"occurred_at": "2024-01-01T00:00:00Z", "updated_at": "2024-01-01T00:00:00.500000Z"},
+    ),
+    (
+        {"participants": [{"id": "p", "name": "Ann"}]},
+        {"participants": [{"id": "p", "role": "friend", "aliases": ["Annie"]}, {"id": "q"}]},
+        {"participants": [{"id": "p", "name": "Ann", "role": "friend", "aliases": ["Annie"]}, {"id": "q"}]},
+    ),
+    ({"metadata": {"a": 1}}, {"metadata": {"a": 2, "b": 3}}, {"metadata": {"a": 1, "b": 3}}),
+    (
+        {"scope": {"user_id": "u"}},
+        {"scope": {"user_id": "u", "agent_id": "x"}},
+        {"scope": {"user_id": "u", "agent_id": "x"}},
+    ),
+    (
+        {"confidence": 0.25, "emotional_context": {"intensity": 0.25, "primary": "joy", "themes": ["a"]}},
+        {"confidence": 0.75, "emotional_context": {"intensity": 0.75, "primary": "fear", "themes": ["b"]}},
+        {"emotional_context": {"intensity": 0.625, "primary": "fear", "themes": ["a", "b"]}},
+    ),
+    (
+        {"emotional_context": {"markers": [{"type": "t", "text": "x", "confidence": 0.2}]}},
+        {"emotional_context": {"markers": [{"type": "t", "text": "x", "confidence": 0.7}, {"type": "t", "text": "y"}]}},
+        {"emotional_context": {"markers": [{"type": "t", "text": "x", "confidence": 0.7}, {"type": "t", "text": "y"}]}},
+    ),
+    (
+        {"relationship_dynamics": {"participants": [{"participant_id": "p", "metadata": {"a": 1}}]}},
+        {"relationship_dynamics": {"pattern": "open", "participants": [{"participant_id": "p", "metadata": {"b": 2}}]}},
+        {
+            "relationship_dynamics": {
+                "pattern": "open",
+                "participants": [{"participant_id": "p", "metadata": {"a": 1, "b": 2}}],
+            }
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), FIELDS)
+def test_each_field_follows_its_rule(one: dict[str, Any], other: dict[str, Any], expected: dict[str, Any]) -> None:
+    document, _ = merged(one, other)
+    assert {name: document[name] for name in expected} == expected
+
+
+def test_disagreements_are_recorded() -> None:
+    one = {"kind": "fact", "metadata": {"a": 1}, "participants": [{"id": "p", "name": "Ann"}]}
+    other = {"kind": "event", "metadata": {"a": 2}, "participants": [{"id": "p", "name": "Anne"}]}
+    _, conflicts = merged(one, other)
+    assert conflicts == [
+        {"path": ["kind"], "kept": "fact", "other": "event"},
+        {"path": ["participants", 0, "name"], "kept": "Ann", "other": "Anne"},
+        {"path": ["metadata", "a"], "kept": 1, "other": 2},
+    ]
+
+
+def test_a_rule_is_replaced_by_name() -> None:
+    assert merged({"summary": "a b c"}, {"summary": "d", "confidence": 1}, summary="longest")[0]["summary"] == "a b c"
+    one, other = {"confidence": 0.5, "source_message_ids": ["1"]}, {"confidence": 0.5, "source_message_ids": ["2"]}
+    assert merged(one, other, confidence="corroborated")[0]["confidence"] == 0.75
+    assert merged(one, {**other, "source_message_ids": ["1"]}, confidence="corroborated")[0]["confidence"] == 0.5
+
+
+def test_an_unknown_field_or_rule_is_refused() -> None:
+    with pytest.raises(ConfigError, match="known are"):
+        Rules({"summry": "longest"})
+    with pytest.raises(ConfigError, match="known are"):
+        Rules({"summary": "best"})
+
+
+def test_what_would_break_a_limit_is_not_merged() -> None:
+    survivor = Survivor({"summary": "x", "tags": [str(number) for number in range(15)]}, None)
+    assert merge(survivor, {"summary": "x", "tags": [str(number) for number in range(10, 25)]}, DEFAULT) is None
+
+
+def test_confidence_counts_as_each_record_stated_it() -> None:
+    survivor = Survivor({"summary": "a", "confidence": 0.6, "source_message_ids": ["1"]}, None)
+    rules = Rules({"confidence": "corroborated"})
+    for record in (
+        {"summary": "b", "confidence": 0.5, "source_message_ids": ["2"]},
+        {"summary": "c", "confidence": 0.7, "source_message_ids": ["3"]},
+    ):
+        result = merge(survivor, record, rules)
+        assert result is not None
+        survivor.take(result)
+    assert survivor.document["confidence"] == pytest.approx(1 - 0.4 * 0.5 * 0.3)
+    assert survivor.document["summary"] == "c"  # 0.7 was stated, though 0.8 had been corroborated before
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(valid_records(), min_size=2, max_size=8))
+def test_merges_are_taken_back_exactly(records: list[dict[str, Any]]) -> None:
+    survivor = Survivor(copy.deepcopy(records[0]), None)
+    states, results = [], []
+    for record in records[1:]:
+        states.append(json.dumps(survivor.document, sort_keys=True))
+        result = merge(survivor, record, DEFAULT)
+        assert result is not None
+        forward = json.loads(json.dumps(result.forward))
+        assert apply(copy.deepcopy(survivor.document), forward) == apply(
+            copy.deepcopy(survivor.document), result.forward
+        )
+        survivor.take(result)
+        results.append(result)
+    document = survivor.document
+    for state, result in zip(reversed(states), reversed(results), strict=True):
+        document = apply(document, result.reverse)
+        assert json.dumps(document, sort_keys=True) == state
+
+
+def test_ten_thousand_merges_into_one_memory_stay_small() -> None:
+    survivor = Survivor({"summary": "x", "source_message_ids": ["m0"]}, None)
+    size = 0
+    for number in range(1, 10_001):
+        result = merge(survivor, {"summary": "x", "source_message_ids": [f"m{number}"]}, DEFAULT)
+        assert result is not None
+        size += len(json.dumps(result.reverse))
+        survivor.take(result)
+    assert len(survivor.document["source_message_ids"]) == 10_001
+    assert size < 10_001 * 60
