@@ -30,8 +30,9 @@ RANKS = {
     "run": 5,
     "progress": 6,
     "runs": 6,
-    "": 7,
-    "cli": 8,
+    "lineage": 7,
+    "": 8,
+    "cli": 9,
 }
 CORE = {"decide", "similarity", "merge", "validate", "fingerprint", "formats", "spelling", "prepare"}
 INPUT_OUTPUT = {"source", "store"}

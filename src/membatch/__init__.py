@@ -10,6 +10,7 @@ from membatch.errors import (
     StoreMismatchError,
     SurroundingsError,
 )
+from membatch.lineage import explain, history, undo
 from membatch.memory import Memory
 from membatch.report import Report
 from membatch.runs import process, report, resume, retry, validate
@@ -30,10 +31,13 @@ __all__ = [
     "SurroundingsError",
     "ValidationResult",
     "__version__",
+    "explain",
+    "history",
     "process",
     "report",
     "resume",
     "retry",
+    "undo",
     "validate",
     "validate_memory",
 ]

@@ -247,6 +247,78 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
     return 0
 
 
+@cli.command(epilog="Example: membatch undo 3")
+@click.argument("run_id", metavar="RUN", type=int)
+@click.option("--cascade", is_flag=True, help="Take out later runs that name its memories too.")
+@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@_common
+def undo(run_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
+    """Take RUN out again: the memories are as they were before it."""
+    from membatch.lineage import undo as undo_run
+
+    resolved, as_json, quiet = _resolved(flags)
+    report = undo_run(run_id, store=resolved.config.store, cascade=cascade, wait=wait)
+    if as_json:
+        click.echo(report.to_json())
+    _say(f"run {run_id} is undone, as run {report.run_id}", quiet or as_json)
+    return 0
+
+
+@cli.command(epilog="Example: membatch history 7c9e6679-7425-40de-944b-e07fc1f90ae7")
+@click.argument("memory_id", metavar="MEMORY_ID")
+@_common
+def history(memory_id: str, **flags: Any) -> int:
+    """Show the past of a memory: its founder, what it absorbed, where each field came from."""
+    from membatch.lineage import history as history_of
+    from membatch.report.text import printable
+
+    resolved, as_json, _ = _resolved(flags)
+    found = history_of(memory_id, store=resolved.config.store)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    click.echo(f"memory {printable(found['id'])} in {found['match_scope']}")
+    click.echo(f"  founder: {printable(found['founder']['summary'])}")
+    for item in found["merges"]:
+        what = "replaced by" if item["replaces"] else "absorbed"
+        place = f" from {printable(item['source'])}:{item['line']}" if item["source"] else ""
+        click.echo(f"  merge {item['merge']} (run {item['run']}) {what} {printable(item['id'])}{place}")
+        click.echo(f"    by {item['step']}, score {item['score']}: {printable(item['record']['summary'])}")
+        for conflict in item["conflicts"]:
+            path = ".".join(map(str, conflict["path"]))
+            click.echo(
+                f"    kept {printable(str(conflict['kept']))}, not {printable(str(conflict['other']))} at {path}"
+            )
+    click.echo("  fields: " + ", ".join(f"{name} ({origin})" for name, origin in found["origins"].items()))
+    return 0
+
+
+@cli.command(epilog="""Example: membatch explain '{"summary": "Tom met Anna"}' '{"summary": "Anna met Tom"}'""")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@_matching
+@_common
+def explain(first: str, second: str, **flags: Any) -> int:
+    """Say what would happen to record B if memory A were stored; each is an id or a record as JSON."""
+    from membatch.lineage import explain as explain_pair
+    from membatch.report.text import printable
+
+    resolved, as_json, _ = _resolved(flags)
+    found = explain_pair(first, second, config=resolved.config)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    for name in ("same_match_scope", "digest", "id", "content_hash"):
+        click.echo(f"{name.replace('_', ' '):<17}{'yes' if found[name] else 'no'}")
+    click.echo(f"{'score':<17}{found['score']} (threshold {found['threshold']})")
+    for name, words in found["tokens"].items():
+        click.echo(f"{name.replace('_', ' '):<17}{printable(' '.join(words))}")
+    for name, verdict in found["guards"].items():
+        click.echo(f"{'guard ' + name:<22}{verdict}")
+    click.echo(f"outcome: {found['outcome']}")
+    return 0
+
+
 @cli.command()
 @click.option("--output", type=click.Path(), metavar="FILE", help="A file .jsonl, .csv or .parquet [standard output].")
 @_common

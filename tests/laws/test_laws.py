@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from membatch import validate_memory
+from membatch import undo, validate_memory
 
-from .data import config, counts_in_store, load, memory_data, records, write_lines
+from .data import config, counts_in_store, load, memory_data, records, records_of, write_lines
 from .oracle import Oracle
 
 STORES = ["sqlite"]
@@ -99,6 +100,47 @@ class TestLaws:
             load(first, config(two, strategy=strategy, guards=None))
             load(second, config(two, strategy=strategy, guards=None))
             assert memory_data(one) == memory_data(two)
+
+    @LAWS
+    @given(st.lists(records_of(3, 15), min_size=1, max_size=4), sizes, strategies, same_id)
+    def test_undoing_the_runs_newest_first_restores_every_state(
+        self, store: str, loads: list[list[Any]], size: int, strategy: str, same: str
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            states = []
+            load([], config(path, size=size, strategy=strategy, guards=None, same_id=same))
+            for values in loads:
+                states.append(memory_data(path))
+                load(values, config(path, size=size, strategy=strategy, guards=None, same_id=same))
+            for number in range(len(loads), 0, -1):
+                undo(number + 1, store=f"sqlite:///{path}")
+                assert memory_data(path) == states[number - 1]
+            assert memory_data(path) == {"memory": [], "fingerprint": [], "merge": [], "review": []}
+
+    @LAWS
+    @given(st.lists(records_of(3, 15), min_size=2, max_size=4), strategies, st.data())
+    def test_a_cascade_leaves_what_the_other_runs_would_have_made(
+        self, store: str, loads: list[list[Any]], strategy: str, data: st.DataObject
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            for values in loads:
+                load(values, config(path, strategy=strategy, guards=None))
+            first = data.draw(st.integers(1, len(loads)))
+            report = undo(first, store=f"sqlite:///{path}", cascade=True)
+            connection = sqlite3.connect(path)
+            statuses = dict(connection.execute("SELECT run, status FROM run"))
+            assert statuses[first] == "undone"
+            assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+            ids = [
+                row[0] for row in connection.execute("SELECT DISTINCT batch.run FROM memory JOIN batch USING (batch)")
+            ]
+            assert all(statuses[run] == "done" for run in ids)
+            connection.close()
+            again, _ = load(loads[first - 1], config(path, strategy=strategy, guards=None))
+            assert report.kind == "undo"
+            assert again.counts.read == len(loads[first - 1])
 
 
 @settings(LAWS, max_examples=3)

@@ -6,6 +6,7 @@ Data in: canonical texts. Data out: 8 bytes a token for each text.
 
 from __future__ import annotations
 
+import itertools
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -63,3 +64,20 @@ def tokenize(texts: Sequence[str]) -> list[bytes]:
     whole = hashes.tobytes()
     places = [0, *(8 * ends).tolist()]
     return [whole[places[number] : places[number + 1]] for number in range(len(texts))]
+
+
+def words_of(text: str) -> set[str]:
+    """Return the tokens of one canonical text as a person reads them; what `tokenize` hashes."""
+    classes = character_classes()
+    found: set[str] = set()
+    for kind, run in itertools.groupby(text, key=lambda character: int(classes[ord(character)])):
+        part = "".join(run)
+        if kind == kernels.SYMBOL:
+            found.update(part)
+        elif kind == kernels.WORD:
+            found.add(part)
+        elif kind == kernels.UNSPACED:
+            found.update(part[at : at + 2] for at in range(len(part) - 1))
+            if len(part) == 1:
+                found.add(part)
+    return found

@@ -7,7 +7,7 @@ transaction or not at all.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -72,6 +72,35 @@ class RejectRow(NamedTuple):
     resolved_by: int | None
 
 
+class MergeRow(NamedTuple):
+    """One merge into a memory as the store holds it; from `rules` on the columns are JSON texts."""
+
+    merge: int
+    run: int
+    step: str
+    shared: int
+    union: int
+    replaces: int
+    id: str
+    record: str
+    source: int | None
+    line: int | None
+    offset: int | None
+    item_index: int | None
+    rules: str
+    conflicts: str
+    guards: str
+    reverse: str
+
+
+class Blocker(NamedTuple):
+    """What a later run did that names a memory of a run to be undone."""
+
+    run: int
+    what: str
+    id: str
+
+
 class Transaction(Protocol):
     """One batch on its way into the store."""
 
@@ -132,6 +161,18 @@ class Store(Protocol):
 
     def rejects(self, run: int) -> Iterator[RejectRow]:
         """Yield the rejected records of a run, in order."""
+
+    def undo(self, runs: Sequence[int], undo_run: int) -> None:
+        """Take the rows of runs out again, those given first first, in one transaction that is a run itself."""
+
+    def blockers(self, run: int, later: Sequence[int]) -> list[Blocker]:
+        """Return what the later runs did that names memories which the run made or changed."""
+
+    def by_id(self, identity: str) -> list[StoredRow]:
+        """Return the memories of an id, else those that absorbed a record of it."""
+
+    def lineage(self, memory: MemoryKey) -> list[MergeRow]:
+        """Return the merges into a memory, the oldest first."""
 
     def export(self) -> Iterator[tuple[str, bytes]]:
         """Yield (id, record without id as JSON) of all memories, by age."""

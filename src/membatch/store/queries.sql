@@ -27,7 +27,8 @@ INSERT INTO fingerprint (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_duplicate: records that were known
-INSERT INTO duplicate (memory, batch, id, source, line, byte_offset, item_index) VALUES (?, ?, ?, ?, ?, ?, ?);
+INSERT INTO duplicate (memory, batch, id, digest, source, line, byte_offset, item_index)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_review: pairs that a guard was unsure of
 INSERT INTO review (older, younger, batch, step, shared, union_size, guards, state, closed_by)
@@ -109,3 +110,87 @@ SELECT value FROM meta WHERE name = ?;
 
 -- name: set_meta: a fact about the store
 INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: begin_touched: where the memories go that a run to be undone made or changed
+CREATE TEMP TABLE IF NOT EXISTS touched (memory INTEGER PRIMARY KEY);
+
+-- name: clear_touched: before the next undo
+DELETE FROM touched;
+
+-- name: touch: the memories that a run made or changed, by load, merge or hold
+INSERT OR IGNORE INTO touched
+SELECT memory FROM memory JOIN batch USING (batch) WHERE run = ?1
+UNION SELECT memory FROM merge JOIN batch USING (batch) WHERE run = ?1
+UNION SELECT older FROM review JOIN batch USING (batch) WHERE run = ?1;
+
+-- name: blockers: what a later run did that names a touched memory
+SELECT 'merge', id FROM merge JOIN batch USING (batch) WHERE run = ?1 AND memory IN (SELECT memory FROM touched)
+UNION ALL
+SELECT 'review', 'memory ' || older FROM review JOIN batch USING (batch)
+WHERE run = ?1 AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
+UNION ALL
+SELECT 'duplicate', duplicate.id FROM duplicate JOIN batch USING (batch)
+WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
+    SELECT digest FROM fingerprint
+    WHERE memory IN (SELECT memory FROM touched) AND (
+        number IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?2)
+        OR (number = 0 AND memory IN (SELECT memory FROM memory JOIN batch USING (batch) WHERE run = ?2))
+    )
+)
+LIMIT 20;
+
+-- name: merges_to_undo: the merges of a run into memories that it did not make, the newest first
+SELECT merge.merge, merge.memory, merge.reverse, merge.stated_before FROM merge
+JOIN batch USING (batch) JOIN memory USING (memory) JOIN batch AS born ON born.batch = memory.batch
+WHERE batch.run = ?1 AND born.run <> ?1
+ORDER BY merge.merge DESC;
+
+-- name: undo_superseded: fingerprints that a run's replacements had put aside lead by content again
+UPDATE fingerprint SET superseded_by = NULL
+WHERE superseded_by IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?);
+
+-- name: undo_closed: pairs that a run's replacements had closed open again
+UPDATE review SET state = 'open', closed_by = NULL
+WHERE closed_by IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?);
+
+-- name: undo_fingerprints: what led to memories through a run
+DELETE FROM fingerprint
+WHERE number IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?1)
+OR memory IN (SELECT memory FROM memory JOIN batch USING (batch) WHERE run = ?1);
+
+-- name: undo_reviews: pairs that a run held
+DELETE FROM review WHERE batch IN (SELECT batch FROM batch WHERE run = ?);
+
+-- name: undo_duplicates: records that a run knew
+DELETE FROM duplicate WHERE batch IN (SELECT batch FROM batch WHERE run = ?);
+
+-- name: undo_merges: lineage of a run
+DELETE FROM merge WHERE batch IN (SELECT batch FROM batch WHERE run = ?);
+
+-- name: undo_memories: memories that a run made
+DELETE FROM memory WHERE batch IN (SELECT batch FROM batch WHERE run = ?);
+
+-- name: undo_rejects: records that a run rejected
+DELETE FROM reject WHERE batch IN (SELECT batch FROM batch WHERE run = ?);
+
+-- name: undo_resolved: rejects that a run had resolved open again
+UPDATE reject SET resolved_by = NULL WHERE resolved_by = ?;
+
+-- name: mark_undone: a run counts as absent
+UPDATE run SET status = 'undone' WHERE run = ?;
+
+-- name: memories_by_id: memories that have an id, in any match scope
+SELECT memory, id, match_scope, record, stated FROM memory WHERE id = ?;
+
+-- name: absorbed_by_id: memories that absorbed a record of this id
+SELECT DISTINCT memory.memory, memory.id, match_scope, memory.record, stated FROM merge JOIN memory USING (memory)
+WHERE merge.id = ?;
+
+-- name: lineage: the merges into a memory, the oldest first
+SELECT
+    merge, run, step, shared, union_size, replaces, merge.id, merge.record, source, line, byte_offset, item_index,
+    rules, conflicts, guards, reverse
+FROM merge JOIN batch USING (batch) WHERE memory = ? ORDER BY merge;
+
+-- name: born: the run in which a memory was made
+SELECT run FROM memory JOIN batch USING (batch) WHERE memory = ?;

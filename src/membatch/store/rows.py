@@ -14,7 +14,7 @@ import msgspec
 from membatch.patch import Operation, apply
 from membatch.plan import Batch, Duplicate, Hold, Insert, MemoryKey, Merge, Plan, Position, Reject, StoredRow
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+_encode = encode_record = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.decode
 
 Row = tuple[Any, ...]
@@ -67,7 +67,7 @@ class _Writer:
                 rows.fingerprints.append(self._founding(record, key))
             elif isinstance(step, Duplicate):
                 place = _place(batch.positions[step.record])
-                rows.duplicates.append((step.memory, self._key, ids[step.record], *place))
+                rows.duplicates.append((step.memory, self._key, ids[step.record], batch.digests[step.record], *place))
             elif isinstance(step, Merge):
                 self._absorb(step)
             elif isinstance(step, Reject):

@@ -87,6 +87,7 @@ CREATE TABLE duplicate (
     memory INTEGER NOT NULL REFERENCES memory (memory),
     batch INTEGER NOT NULL REFERENCES batch (batch),
     id TEXT NOT NULL,
+    digest BLOB NOT NULL,
     source INTEGER NOT NULL,
     line INTEGER NOT NULL,
     byte_offset INTEGER,

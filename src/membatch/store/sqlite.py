@@ -12,7 +12,7 @@ import re
 import socket
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
@@ -33,9 +33,10 @@ from membatch.errors import (
     TransientError,
 )
 from membatch.memory import HASH_VERSION, UNICODE_VERSION
+from membatch.patch import apply
 from membatch.plan import Checkpoint, Digest, MemoryKey, Plan, StoredRow
-from membatch.store import BatchRow, FingerprintRow, RejectRow, RunRow, now
-from membatch.store.rows import merged_memories, rows_of
+from membatch.store import BatchRow, Blocker, FingerprintRow, MergeRow, RejectRow, RunRow, now
+from membatch.store.rows import encode_record, merged_memories, rows_of
 
 SCHEMA_VERSION: Final = 1
 OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
@@ -64,6 +65,21 @@ _WORDS: Final = {
     "SQLITE_NOMEM": "memory ran out; free some, then resume",
     "SQLITE_CANTOPEN": "the file cannot be opened; check that its folder exists and allows writing",
 }
+
+
+# In this order: what refers to a row goes before the row.
+_UNDO: Final = (
+    "undo_superseded",
+    "undo_closed",
+    "undo_fingerprints",
+    "undo_reviews",
+    "undo_duplicates",
+    "undo_merges",
+    "undo_memories",
+    "undo_rejects",
+    "undo_resolved",
+    "mark_undone",
+)
 
 
 @cache
@@ -395,6 +411,44 @@ class SqliteStore:
         with _ours():
             for row in self._connection.execute(query("rejects"), (run,)):
                 yield RejectRow(*row)
+
+    def undo(self, runs: Sequence[int], undo_run: int) -> None:
+        """Take the rows of runs out again, those given first first, in one transaction that is a run itself."""
+        execute = self._connection.execute
+        with self._block():
+            for run in runs:
+                for merge, memory, reverse, stated in execute(query("merges_to_undo"), (run,)).fetchall():
+                    _ = merge
+                    record = self.fetch([memory])[memory].record
+                    document = apply(msgspec.json.decode(record), msgspec.json.decode(reverse))
+                    execute(query("update_memory"), (stated, encode_record(document).decode(), memory))
+                for name in _UNDO:
+                    execute(query(name), (run,))
+            batch_key = self._next_keys()[2]
+            execute(query("insert_batch"), (batch_key, undo_run, 1, "{}", "{}"))
+
+    def blockers(self, run: int, later: Sequence[int]) -> list[Blocker]:
+        """Return what the later runs did that names memories which the run made or changed."""
+        execute = self._connection.execute
+        with _ours():
+            execute(query("begin_touched"))
+            execute(query("clear_touched"))
+            execute(query("touch"), (run,))
+            return [Blocker(other, *row) for other in later for row in execute(query("blockers"), (other, run))]
+
+    def by_id(self, identity: str) -> list[StoredRow]:
+        """Return the memories of an id, else those that absorbed a record of it."""
+        with _ours():
+            rows = self._connection.execute(query("memories_by_id"), (identity,)).fetchall()
+            rows = rows or self._connection.execute(query("absorbed_by_id"), (identity,)).fetchall()
+        return [
+            StoredRow(MemoryKey(key), name, scope, record.encode(), stated) for key, name, scope, record, stated in rows
+        ]
+
+    def lineage(self, memory: MemoryKey) -> list[MergeRow]:
+        """Return the merges into a memory, the oldest first."""
+        with _ours():
+            return [MergeRow(*row) for row in self._connection.execute(query("lineage"), (memory,))]
 
     def export(self) -> Iterator[tuple[str, bytes]]:
         """Yield (id, record without id as JSON) of all memories, by age."""

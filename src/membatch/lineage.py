@@ -1,0 +1,213 @@
+"""The past of memories: history of one, undo of a run, explain for two.
+
+Rule: every change of memory data is a numbered run; what cannot be taken back without leaving something that
+points at nothing is refused, with the list of what points there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+
+from membatch import fingerprint
+from membatch.config import Config, hide_password, to_plain
+from membatch.decide import rules_of
+from membatch.errors import ConfigError
+from membatch.merge import Survivor, merge
+from membatch.patch import apply
+from membatch.plan import StoredRow
+from membatch.report import Report
+from membatch.runs import _report, open_once
+from membatch.similarity.guards import Facts
+from membatch.store import Blocker, Store, open_store
+from membatch.validate import Invalid, Validator
+
+
+def undo(run: int, *, store: str | None = None, cascade: bool = False, wait: bool = False) -> Report:
+    """Take a run out again: memory data is as it was before it; return the report of the undo.
+
+    Refused with a ConfigError where a later run names a memory of this one, unless `cascade`, which takes
+    those later runs out too, the newest first, all in one transaction.
+    """
+    config = msgspec.structs.replace(Config(), store=store or Config().store)
+    opened = open_store(config.store, None, wait=wait)
+    try:
+        rows = {row.run: row for row in opened.runs()}
+        row = rows.get(run)
+        if row is None:
+            raise ConfigError(f"there is no run {run} in {hide_password(config.store)}: see `membatch runs`")
+        if row.status == "undone" or row.kind == "undo":
+            what = "was undone already" if row.status == "undone" else "is an undo, which cannot be undone"
+            raise ConfigError(f"run {run} {what}: load the source again if you want its memories back")
+        later = [
+            other for other in rows if other > run and rows[other].status != "undone" and rows[other].kind != "undo"
+        ]
+        chosen = _chosen(opened, run, later, cascade)
+        undo_run = opened.begin_run(
+            kind="undo",
+            parent=run,
+            format="",
+            sources='{"files":[]}',
+            config=msgspec.json.encode(to_plain(config)).decode(),
+        )
+        opened.undo(chosen, undo_run)
+        opened.finish_run(undo_run, "done", msgspec.json.encode({"undone": chosen}).decode())
+        return _report(opened, undo_run, config)
+    finally:
+        opened.close()
+
+
+def _chosen(opened: Store, run: int, later: list[int], cascade: bool) -> list[int]:
+    """Return the runs to take out, the newest first."""
+    chosen = [run]
+    found: list[Blocker] = []
+    for other in later:
+        blockers = [blocker for one in chosen for blocker in opened.blockers(one, [other])]
+        if blockers:
+            found.extend(blockers)
+            chosen.append(other)
+    if found and not cascade:
+        listed = "; ".join(f"run {item.run}: {item.what} {item.id}" for item in found[:10])
+        more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+        raise ConfigError(
+            f"run {run} cannot be undone alone, later runs name its memories ({listed}{more}): "
+            f"use --cascade to undo {', '.join(f'run {other}' for other in chosen[1:])} too"
+        )
+    return chosen[::-1]
+
+
+def history(identity: str, *, store: str | None = None) -> dict[str, Any]:
+    """Return the past of a memory: its record now, the founder, each merge, and where each field came from.
+
+    `identity` is the memory's id, or that of a record that it absorbed. Raises ConfigError if no memory or
+    several (in different match scopes) answer to it.
+    """
+    with open_once(store or Config().store) as reader:
+        found = reader.by_id(identity)
+        if not found:
+            raise ConfigError(f"no memory has or absorbed the id {identity!r}")
+        if len(found) > 1:
+            listed = ", ".join(f"{row.id} in {row.scope}" for row in found)
+            raise ConfigError(f"{identity!r} leads to several memories: {listed}")
+        row = found[0]
+        merges = reader.lineage(row.key)
+        files = {one.run: [file["path"] for file in msgspec.json.decode(one.sources)["files"]] for one in reader.runs()}
+    document = msgspec.json.decode(row.record)
+    origins: dict[str, str] = {}
+    entries: list[dict[str, Any]] = []
+    state = msgspec.json.decode(row.record)
+    for item in reversed(merges):
+        after = state
+        state = apply(msgspec.json.decode(msgspec.json.encode(state)), msgspec.json.decode(item.reverse))
+        for name in after:
+            if after[name] != state.get(name) and name not in origins:
+                origins[name] = f"merge {item.merge}"
+        entries.append(
+            {
+                "merge": item.merge,
+                "run": item.run,
+                "step": item.step,
+                "score": f"{item.shared}/{item.union}",
+                "replaces": bool(item.replaces),
+                "id": item.id,
+                "source": None if item.source is None else files[item.run][item.source],
+                "line": item.line,
+                "record": msgspec.json.decode(item.record),
+                "rules": msgspec.json.decode(item.rules),
+                "conflicts": msgspec.json.decode(item.conflicts),
+            }
+        )
+    return {
+        "id": row.id,
+        "match_scope": msgspec.json.decode(row.scope),
+        "record": document,
+        "founder": state,
+        "merges": entries[::-1],
+        "origins": {name: origins.get(name, "founder") for name in document},
+    }
+
+
+def explain(one: str, other: str, *, config: Config) -> dict[str, Any]:
+    """Return what would happen to record `other` if memory `one` were stored: each step's answer and the outcome.
+
+    Each is the JSON text of a record, or the id of a stored memory. Raises ConfigError.
+    """
+    from membatch.similarity.tokens import words_of
+
+    rules = rules_of(config)
+    memory, record = (_record(text, config) for text in (one, other))
+    facts = [Facts(item["document"]) for item in (memory, record)]
+    tokens = [words_of(item["canonical"]) for item in (memory, record)]
+    shared, union = tokens[0] & tokens[1], tokens[0] | tokens[1]
+    equal_hashes = memory["content_hash"] == record["content_hash"]
+    score = Fraction(len(shared), len(union)) if union else Fraction(0)
+    verdicts = {
+        name: row.judge(facts[1], facts[0])
+        for name, row in rules.guards.items()
+        if row.asks_equal_hashes or not equal_hashes
+    }
+    merged = merge(Survivor(memory["document"], None), record["document"], rules.merge)
+    verdicts["limits"] = "unsure" if merged is None else "same"
+    return {
+        "same_match_scope": memory["scope"] == record["scope"],
+        "digest": memory["digest"] == record["digest"],
+        "id": memory["id"] == record["id"],
+        "content_hash": equal_hashes,
+        "score": f"{len(shared)}/{len(union)}",
+        "threshold": config.dedup.threshold,
+        "tokens": {
+            "shared": sorted(shared),
+            "only_first": sorted(tokens[0] - tokens[1]),
+            "only_second": sorted(tokens[1] - tokens[0]),
+        },
+        "guards": verdicts,
+        "outcome": _outcome(memory, record, equal_hashes, score >= rules.threshold, verdicts),
+    }
+
+
+def _outcome(
+    memory: dict[str, Any], record: dict[str, Any], equal_hashes: bool, is_similar: bool, verdicts: Mapping[str, str]
+) -> str:
+    if memory["scope"] != record["scope"]:
+        return "inserted: the match scopes differ"
+    if memory["digest"] == record["digest"]:
+        return "duplicate: this very record is known"
+    if memory["id"] == record["id"]:
+        return "decided by dedup.same_id: the ids are the same"
+    if not equal_hashes and not is_similar:
+        return "inserted: neither are the content hashes equal nor is the score at the threshold"
+    for verdict, outcome in (("different", "inserted"), ("unsure", "held")):
+        fired = [name for name, said in verdicts.items() if said == verdict]
+        if fired:
+            return f"{outcome}: {', '.join(fired)} says {verdict}"
+    return "merged"
+
+
+def _record(text: str, config: Config) -> dict[str, Any]:
+    if text.lstrip().startswith("{"):
+        raw = text.encode()
+    else:
+        with open_once(config.store) as reader:
+            found: list[StoredRow] = reader.by_id(text)
+        if len(found) != 1:
+            raise ConfigError(f"{text!r} leads to {len(found)} memories: give an id of one, or a record as JSON")
+        raw = b'{"id":' + msgspec.json.encode(found[0].id) + b"," + found[0].record[1:]
+    outcome = Validator(max_depth=config.source.max_depth)(raw)
+    if isinstance(outcome, Invalid):
+        raise ConfigError(f"a record is not valid: {outcome.message}")
+    memory = outcome.memory
+    scope = fingerprint.MatchScopes(config.dedup.scope)(memory)
+    encoded = fingerprint.record_json(memory)
+    digest = fingerprint.digest(memory, encoded, odd_numbers=outcome.odd_numbers)
+    canonical = fingerprint.canonical_text(memory.summary)
+    return {
+        "document": msgspec.json.decode(encoded),
+        "scope": scope,
+        "digest": digest,
+        "canonical": canonical,
+        "content_hash": fingerprint.content_hash(memory, canonical, scope),
+        "id": memory.id or fingerprint.derived_id(memory, scope, digest),
+    }

@@ -1,0 +1,88 @@
+"""The past of memories as a person asks for it: history, undo, explain."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .command import lines, membatch, report_of
+
+
+def loaded(folder: Path, *loads: list[dict[str, object]]) -> None:
+    for number, records in enumerate(loads):
+        lines(folder / f"{number}.jsonl", *records)
+        assert membatch("run", f"{number}.jsonl", folder=folder).returncode in (0, 1)
+
+
+def test_history_tells_what_was_absorbed_and_where_each_field_came_from(tmp_path: Path) -> None:
+    one = {"id": "a", "summary": "Anna bought a car", "kind": "fact", "confidence": 0.5, "tags": ["x"]}
+    two = {"id": "b", "summary": "Anna bought a new car.", "kind": "event", "confidence": 0.9}
+    loaded(tmp_path, [one], [two])
+    for name in ("a", "b"):
+        found = json.loads(membatch("history", name, "--json", folder=tmp_path).stdout)
+        assert found["id"] == "a"
+        assert found["founder"]["summary"] == "Anna bought a car"
+        assert found["merges"][0]["record"] == {key: value for key, value in two.items() if key != "id"}
+        assert found["merges"][0]["score"] == "4/5"
+        assert found["merges"][0]["conflicts"] == [{"path": ["kind"], "kept": "event", "other": "fact"}]
+        assert found["origins"] == {"summary": "merge 1", "kind": "merge 1", "confidence": "merge 1", "tags": "founder"}
+    text = membatch("history", "b", folder=tmp_path).stdout.decode()
+    assert "absorbed b from 1.jsonl:1" in text
+
+
+def test_history_of_an_id_in_several_scopes_is_refused_with_the_list(tmp_path: Path) -> None:
+    records: list[dict[str, object]] = [
+        {"id": "a", "summary": "x", "scope": {"user_id": user}} for user in ("u1", "u2")
+    ]
+    loaded(tmp_path, records)
+    refused = membatch("history", "a", folder=tmp_path)
+    assert refused.returncode == 2
+    assert b"several memories" in refused.stderr
+    assert membatch("history", "nobody", folder=tmp_path).returncode == 2
+
+
+def test_undo_restores_the_store_and_is_refused_where_later_runs_point(tmp_path: Path) -> None:
+    loaded(tmp_path, [{"summary": "Anna bought a car"}])
+    before = membatch("export", folder=tmp_path).stdout
+    loaded(tmp_path, [{"summary": "Anna bought a car", "tags": ["seen"]}, {"summary": "Bo sings"}])
+    loaded(tmp_path, [{"summary": "Bo sings", "tags": ["seen"]}])
+    refused = membatch("undo", 2, folder=tmp_path)
+    assert refused.returncode == 2
+    assert b"run 3: merge" in refused.stderr
+    assert b"--cascade" in refused.stderr
+    done = membatch("undo", 2, "--cascade", "--json", folder=tmp_path)
+    assert report_of(done)["kind"] == "undo"
+    assert membatch("export", folder=tmp_path).stdout == before
+    runs = json.loads(membatch("runs", "--json", folder=tmp_path).stdout)
+    assert [(run["kind"], run["status"]) for run in runs] == [
+        ("load", "done"),
+        ("load", "undone"),
+        ("load", "undone"),
+        ("undo", "done"),
+    ]
+    assert runs[1]["counts"]["inserted"] == 1
+    assert b"undone already" in membatch("undo", 2, folder=tmp_path).stderr
+    assert b"cannot be undone" in membatch("undo", 4, folder=tmp_path).stderr
+    assert b"nothing to resume" in membatch("resume", folder=tmp_path).stderr
+
+
+def test_undo_of_a_retry_opens_its_rejects_again(tmp_path: Path) -> None:
+    loaded(tmp_path, [{"id": "1", "summary": "a"}, {"id": "1", "summary": "b"}])
+    membatch("retry", 1, folder=tmp_path, environment={"MEMBATCH_DEDUP_SAME_ID": "update"})
+    assert json.loads(membatch("rejects", 1, folder=tmp_path).stdout)["resolved_by"] == 2
+    assert membatch("undo", 2, folder=tmp_path).returncode == 0
+    assert json.loads(membatch("rejects", 1, folder=tmp_path).stdout)["resolved_by"] is None
+    assert b'"summary":"a"' in membatch("export", folder=tmp_path).stdout
+
+
+def test_explain_gives_every_step_and_the_outcome(tmp_path: Path) -> None:
+    one, other = json.dumps({"summary": "Tom owes Anna 5 euros"}), json.dumps({"summary": "Anna owes Tom 5 euros"})
+    found = json.loads(membatch("explain", one, other, "--json", folder=tmp_path).stdout)
+    assert (found["score"], found["guards"]["order"], found["digest"]) == ("5/5", "unsure", False)
+    assert found["outcome"] == "held: order says unsure"
+    loaded(tmp_path, [{"id": "m", "summary": "Anna bought a car"}])
+    text = membatch("explain", "m", '{"summary": "Anna bought a red car"}', folder=tmp_path).stdout.decode()
+    assert "outcome: merged" in text
+    assert "only second      red" in text
+    assert membatch("explain", "m", "nobody", folder=tmp_path).returncode == 2
+    assert membatch("explain", "m", '{"summary": ""}', folder=tmp_path).returncode == 2
