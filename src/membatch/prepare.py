@@ -11,13 +11,14 @@ from typing import Final
 
 import msgspec
 
-from membatch import fingerprint
 from membatch.config import Config
 from membatch.errors import Category
+from membatch.fingerprint import MatchScopes, canonical_text, content_hash, derived_id, id_hash, record_json
+from membatch.fingerprint import digest as digest_of
 from membatch.formats import known_formats
 from membatch.formats.native import from_row
 from membatch.plan import Batch, ContentHash, Digest, Position, RawBatch, Rejection
-from membatch.validate import Invalid, Valid, Validator, unreadable
+from membatch.validate import Invalid, Validator, unreadable
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
@@ -35,7 +36,7 @@ class Prepare:
     def __init__(self, config: Config, format_name: str, tokenize: Tokenize | None = None) -> None:
         self._format = known_formats()[format_name]
         self._validate = Validator(max_depth=config.source.max_depth)
-        self._scope_of = fingerprint.MatchScopes(config.dedup.scope)
+        self._scope_of = MatchScopes(config.dedup.scope)
         self._tokenize = tokenize
 
     def __call__(self, raw: RawBatch) -> Batch:
@@ -55,24 +56,25 @@ class Prepare:
             read_bytes=sum(map(len, raw.items)),
         )
         texts: list[str] = []
-        skip = raw.skip
         native = self._format.is_native
-        direct = native and not raw.flat
+        direct = native and not raw.flat and not raw.skip
         for number, item in enumerate(raw.items):
             position = raw.positions[number]
-            unread = raw.rejected.get(number)
-            if unread is not None:
-                records: list[bytes | Rejection] = [unread]
+            if raw.rejected and number in raw.rejected:
+                _add_rejection(batch, texts, position, raw.rejected[number])
             elif direct:
-                records = [item]
+                self._add(batch, texts, position, item, item, None)
             else:
                 records = self._convert(item)
-            # What a rejection keeps: the item itself, or the record that a format made of it.
-            origin = (item, None) if direct else (item, ROW) if native else None
-            for index in range(skip, len(records)):
-                here = position if index == 0 else msgspec.structs.replace(position, index=index)
-                self._add(batch, texts, here, records[index], origin)
-            skip = 0
+                for index in range(raw.skip if number == 0 else 0, len(records)):
+                    here = position if index == 0 else msgspec.structs.replace(position, index=index)
+                    record = records[index]
+                    if isinstance(record, Rejection):
+                        _add_rejection(batch, texts, here, record)
+                    elif native:  # a rejection keeps the row itself, else the record that the format made
+                        self._add(batch, texts, here, record, item, ROW)
+                    else:
+                        self._add(batch, texts, here, record, record, NATIVE)
         batch.tokens = self._tokenize(texts) if self._tokenize is not None else []
         return batch
 
@@ -96,19 +98,11 @@ class Prepare:
         return list(records)
 
     def _add(
-        self,
-        batch: Batch,
-        texts: list[str],
-        position: Position,
-        record: bytes | Rejection,
-        origin: tuple[bytes, str | None] | None,
+        self, batch: Batch, texts: list[str], position: Position, record: bytes, raw: bytes, kind: str | None
     ) -> None:
-        if isinstance(record, Rejection):
-            _add_rejection(batch, texts, position, record)
-            return
+        """Add a record; if it is not valid, `raw` in format `kind` is what its rejection keeps."""
         outcome = self._validate(record)
         if isinstance(outcome, Invalid):
-            raw, kind = origin or (record, NATIVE)
             rejection = Rejection(
                 category=outcome.category,
                 code=outcome.code,
@@ -119,24 +113,21 @@ class Prepare:
             )
             _add_rejection(batch, texts, position, rejection)
             return
-        if outcome.warnings:
-            batch.warnings[len(batch.positions)] = outcome.warnings
-        self._add_valid(batch, texts, position, outcome)
-
-    def _add_valid(self, batch: Batch, texts: list[str], position: Position, valid: Valid) -> None:
-        memory = valid.memory
+        memory, warnings, odd_numbers = outcome
+        if warnings:
+            batch.warnings[len(batch.positions)] = warnings
         scope = self._scope_of(memory)
-        record = fingerprint.record_json(memory)
-        digest = fingerprint.digest(memory, record, odd_numbers=valid.odd_numbers)
-        summary = fingerprint.canonical_text(memory.summary)
-        identity = memory.id or fingerprint.derived_id(memory, scope, digest)
+        encoded = record_json(memory)
+        digest = digest_of(memory, encoded, odd_numbers=odd_numbers)
+        summary = canonical_text(memory.summary)
+        identity = memory.id or derived_id(memory, scope, digest)
         batch.positions.append(position)
         batch.ids.append(identity)
         batch.scopes.append(scope)
-        batch.records.append(record)
+        batch.records.append(encoded)
         batch.digests.append(digest)
-        batch.content_hashes.append(fingerprint.content_hash(memory, summary, scope))
-        batch.id_hashes.append(fingerprint.id_hash(scope, identity))
+        batch.content_hashes.append(content_hash(memory, summary, scope))
+        batch.id_hashes.append(id_hash(scope, identity))
         texts.append(summary)
 
 

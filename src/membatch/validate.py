@@ -223,9 +223,11 @@ def _settled(memory: Memory, max_depth: int, raw: bytes, *, blind: bool = False)
     errors: list[FieldError] = []
     warnings: list[FieldWarning] = []
     _settle_times(memory, errors, warnings)
-    people = memory.participants
-    if not blind and (len(people) > 1 or memory.subject is not None or memory.relationship_dynamics is not None):
-        _check_references(memory, errors)
+    people, dynamics = memory.participants, memory.relationship_dynamics
+    if not blind and (people or memory.subject is not None or dynamics is not None):
+        ids = {person.id for person in people}
+        if len(ids) < len(people) or (memory.subject is not None and memory.subject not in ids) or dynamics:
+            _check_references(memory, ids, errors)
     odd = False
     for free in _free_form(memory):
         state = _look_into(free, max_depth - 1)
@@ -316,9 +318,8 @@ def _to_utc(
         errors.append(_error("range", f"/{name}", value, "is outside the years 1 to 9999 in UTC", expected))
 
 
-def _check_references(memory: Memory, errors: list[FieldError]) -> None:
+def _check_references(memory: Memory, ids: set[str], errors: list[FieldError]) -> None:
     people = memory.participants
-    ids = {person.id for person in people}
     if len(ids) < len(people):
         seen: set[str] = set()
         for number, person in enumerate(people):

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence, Set
-from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Final, Literal, NamedTuple
 
 from membatch.errors import ConfigError
 from membatch.patch import Document
-from membatch.similarity.text import TextFacts, stems
+from membatch.similarity.text import TextFacts, lazy, stems
 
 ENTRY_POINTS: Final = "membatch.guards"
 ONE_DAY: Final = dt.timedelta(days=1)
@@ -32,43 +31,43 @@ class Facts:
     def __init__(self, document: Document) -> None:
         self.document = document
 
-    @cached_property
+    @lazy
     def subject(self) -> str | None:
         """The participant it is about."""
         return self.document.get("subject")
 
-    @cached_property
+    @lazy
     def people(self) -> frozenset[str]:
         """The ids of those who took part."""
         return frozenset(person["id"] for person in self.document.get("participants", ()))
 
-    @cached_property
+    @lazy
     def occurred_at(self) -> dt.datetime | None:
         """When it happened."""
         return self._time("occurred_at")
 
-    @cached_property
+    @lazy
     def valid_from(self) -> dt.datetime | None:
         """Since when it holds."""
         return self._time("valid_from")
 
-    @cached_property
+    @lazy
     def valid_until(self) -> dt.datetime | None:
         """Until when it holds."""
         return self._time("valid_until")
 
-    @cached_property
+    @lazy
     def valence(self) -> float | None:
         """How pleasant it was, from -1 to 1."""
         valence: float | None = self.document.get("emotional_context", {}).get("valence")
         return valence
 
-    @cached_property
+    @lazy
     def summary(self) -> TextFacts:
         """What its summary holds."""
         return TextFacts(self.document["summary"])
 
-    @cached_property
+    @lazy
     def content(self) -> TextFacts | None:
         """What its content holds."""
         text = self.document.get("content")
@@ -109,11 +108,18 @@ def numbers(mine: TextFacts, other: TextFacts) -> Verdict:
 
 
 def names(mine: TextFacts, other: TextFacts) -> Verdict:
-    """Different if each has a capitalised word that the other lacks in any case."""
-    mine_only = _without_variants(set(mine.capitalised) - other.word_set, other, names_only=True)
-    if mine_only and _without_variants(set(other.capitalised) - mine.word_set, mine, names_only=True):
-        return "different"
-    return "same"
+    """Different if each has a capitalised word that the other lacks in any case; a plural is no other name."""
+    mine_only = set(mine.capitalised) - other.word_set
+    other_only = set(other.capitalised) - mine.word_set
+    if not mine_only or not other_only:
+        return "same"
+    if all(_is_plural_in(word, other.word_set) for word in mine_only):
+        return "same"
+    return "same" if all(_is_plural_in(word, mine.word_set) for word in other_only) else "different"
+
+
+def _is_plural_in(word: str, words: Set[str]) -> bool:
+    return f"{word}s" in words or (word.endswith("s") and word[:-1] in words)
 
 
 def symbols(mine: TextFacts, other: TextFacts) -> Verdict:
@@ -123,8 +129,9 @@ def symbols(mine: TextFacts, other: TextFacts) -> Verdict:
 
 def substitution(mine: TextFacts, other: TextFacts) -> Verdict:
     """Unsure if each has a content word that the other lacks; a word more on one side is an elaboration."""
-    mine_only = _without_variants(mine.content_words - other.word_set, other)
-    if mine_only and _without_variants(other.content_words - mine.word_set, mine):
+    mine_only = mine.content_words - other.word_set
+    other_only = other.content_words - mine.word_set if mine_only else mine_only
+    if mine_only and other_only and _lacks_variant(mine_only, other_only) and _lacks_variant(other_only, mine_only):
         return "unsure"
     if mine.content_characters or other.content_characters:
         if mine.content_characters - other.content_characters and other.content_characters - mine.content_characters:
@@ -132,14 +139,10 @@ def substitution(mine: TextFacts, other: TextFacts) -> Verdict:
     return "same"
 
 
-def _without_variants(words: Set[str], other: TextFacts, *, names_only: bool = False) -> set[str]:
-    """Return the words of which the other text has no inflection or other spelling."""
-    if not words:
-        return set()
-    if names_only:
-        return {word for word in words if not word.endswith("s") or word[:-1] not in other.word_set}
-    known = {stem for word in other.word_set for stem in stems(word)}
-    return {word for word in words if known.isdisjoint(stems(word))}
+def _lacks_variant(words: Set[str], others: Set[str]) -> bool:
+    """Return whether one of the words is no inflection or other spelling of any of the others."""
+    known = {stem for word in others for stem in stems(word)}
+    return any(known.isdisjoint(stems(word)) for word in words)
 
 
 def order(mine: TextFacts, other: TextFacts) -> Verdict:

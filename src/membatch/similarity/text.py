@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from functools import cached_property, lru_cache
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from membatch.similarity.words import (
     ALWAYS,
@@ -26,6 +27,9 @@ from membatch.similarity.words import (
     UNITS,
 )
 
+Owner = TypeVar("Owner")
+Value = TypeVar("Value")
+
 # The scripts written without spaces, as DESIGN.md lists them.
 UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
@@ -37,9 +41,23 @@ _NUMBER: Final = re.compile(r"[+-]?\d+(?:[.,:/-]\d+)*")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _SYMBOLS_BESIDES: Final = frozenset("#%&@")
 _SAME_CHARACTER: Final = str.maketrans({"−": "-", "’": "'", "‘": "'", "ʼ": "'", "＇": "'", "\ufe0f": None})
+_NO_CONTENT: Final = FUNCTION_WORDS | NEGATION | NUMBER_WORDS.keys()
+_NO_CHARACTERS: Final[Counter[str]] = Counter()
+_UNSPACED_ALWAYS: Final = tuple(word for word in ALWAYS if not word.isascii())
 _IGNORED_MARKS: Final = frozenset("\u0300\u0301\u0302\u0327")  # grave, acute, circumflex, cedilla
 _ENDINGS: Final = ("ing", "ed", "es", "s", "d")
 _LONG_WORD_ENDINGS: Final = ("ten", "te", "en", "er", "es", "em", "st", "e", "n", "t", "x")
+
+
+class lazy(Generic[Owner, Value]):  # noqa: N801
+    """A property that is worked out once; functools.cached_property takes a lock for it before Python 3.12."""
+
+    def __init__(self, work_out: Callable[[Owner], Value]) -> None:
+        self._work_out, self.__doc__ = work_out, work_out.__doc__
+
+    def __get__(self, owner: Owner, kind: object = None) -> Value:
+        value = owner.__dict__[self._work_out.__name__] = self._work_out(owner)
+        return value
 
 
 class Piece(NamedTuple):
@@ -60,58 +78,61 @@ class TextFacts:
             text = unicodedata.normalize("NFKC", text).translate(_SAME_CHARACTER)
         self._pieces = [_piece(part) for part in text.split()]
 
-    @cached_property
+    @lazy
     def words(self) -> list[str]:
         """All words, casefolded, in order."""
         return [word for piece in self._pieces for word in piece.words]
 
-    @cached_property
+    @lazy
     def word_set(self) -> frozenset[str]:
         """All words, casefolded."""
         return frozenset(self.words)
 
-    @cached_property
+    @lazy
     def numbers(self) -> frozenset[str]:
         """Signed numbers, dates, amounts, number words, codes."""
         return frozenset([number for piece in self._pieces for number in piece.numbers])
 
-    @cached_property
+    @lazy
     def symbols(self) -> frozenset[str]:
         """Free-standing symbols."""
         return frozenset([symbol for piece in self._pieces for symbol in piece.symbols])
 
-    @cached_property
+    @lazy
     def capitalised(self) -> list[str]:
         """Capitalised words, casefolded, function words left out, each once, in order."""
         return list(dict.fromkeys([word for piece in self._pieces for word in piece.capitalised]))
 
-    @cached_property
+    @lazy
     def content_words(self) -> frozenset[str]:
         """Words that are neither function words nor numbers."""
-        return self.word_set - FUNCTION_WORDS - NUMBER_WORDS.keys() - NEGATION
+        return self.word_set - _NO_CONTENT
 
-    @cached_property
+    @lazy
     def unspaced(self) -> str:
         """All characters of scripts written without spaces."""
         return "".join([piece.unspaced for piece in self._pieces])
 
-    @cached_property
+    @lazy
     def content_characters(self) -> Counter[str]:
         """Characters of scripts written without spaces, grammar, numerals and negation left out."""
         text = self.unspaced
+        if not text:
+            return _NO_CHARACTERS
         for part in NEGATION_PARTS:
             text = text.replace(part, "")
         return Counter(character for character in text if character not in FUNCTION_CHARACTERS | NUMERALS)
 
-    @cached_property
+    @lazy
     def negations(self) -> tuple[int, bool]:
         """How often the text negates, and whether it says always."""
-        count = sum(1 for word in self.words if word in NEGATION)
+        count = 0 if NEGATION.isdisjoint(self.word_set) else sum(1 for word in self.words if word in NEGATION)
         rest = self.unspaced
-        for part in NEGATION_PARTS:
-            count += rest.count(part)
-            rest = rest.replace(part, " ")
-        always = not ALWAYS.isdisjoint(self.word_set) or any(word in rest for word in ALWAYS if not word.isascii())
+        if rest:
+            for part in NEGATION_PARTS:
+                count += rest.count(part)
+                rest = rest.replace(part, " ")
+        always = not ALWAYS.isdisjoint(self.word_set) or (rest != "" and any(word in rest for word in _UNSPACED_ALWAYS))
         return count, always
 
 
@@ -216,13 +237,9 @@ def _is_sign(text: str, at: int) -> bool:
     return text[at] in "+-" and at + 1 < len(text) and text[at + 1].isdigit()
 
 
-def stems(word: str) -> set[str]:
+@lru_cache(maxsize=1 << 16)
+def stems(word: str) -> frozenset[str]:
     """Return what a word may be an inflection or a spelling of; two words are variants if they share one."""
-    return set(_stems(word))
-
-
-@lru_cache(maxsize=1 << 14)
-def _stems(word: str) -> frozenset[str]:
     plain = _plain(word)
     found = {plain, IRREGULAR.get(plain, plain)}
     for ending in _ENDINGS:

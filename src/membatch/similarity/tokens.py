@@ -61,7 +61,7 @@ def tokenize(texts: Sequence[str]) -> list[bytes]:
     hashes = np.empty(len(characters) + 1, np.uint64)
     ends = np.empty(len(texts), np.int64)
     kernels.hash_tokens(characters, starts, character_classes(), hashes, ends)
-    whole = hashes.tobytes()
+    whole = hashes[: ends[-1]].tobytes()
     places = [0, *(8 * ends).tolist()]
     return [whole[places[number] : places[number + 1]] for number in range(len(texts))]
 
