@@ -31,6 +31,7 @@ RANKS = {
     "progress": 6,
     "runs": 6,
     "lineage": 7,
+    "review": 7,
     "": 8,
     "cli": 9,
 }

@@ -264,6 +264,62 @@ def undo(run_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
     return 0
 
 
+@cli.command(epilog="Example: membatch review --accept 7")
+@click.option(
+    "--accept", "accepted", type=int, metavar="ID", help="Merge the younger memory of the pair into the older."
+)
+@click.option("--reject", "rejected", type=int, metavar="ID", help="Keep the two memories apart for good.")
+@click.option("--accept-all", is_flag=True, help="Accept every pair that only --guard was unsure of.")
+@click.option("--guard", metavar="NAME", help="With --accept-all: the guard.")
+@click.option("--min-score", default="0.8", metavar="S", help="With --accept-all: the least score [0.8].")
+@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@_common
+def review(
+    accepted: int | None,
+    rejected: int | None,
+    accept_all: bool,
+    guard: str | None,
+    min_score: str,
+    wait: bool,
+    **flags: Any,
+) -> int:
+    """List the pairs that a guard was unsure of, or decide them."""
+    from membatch import review as reviews
+    from membatch.config import ratio
+
+    resolved, as_json, quiet = _resolved(flags)
+    config = resolved.config
+    if sum((accepted is not None, rejected is not None, accept_all)) > 1 or accept_all != (guard is not None):
+        raise click.UsageError("use one of --accept ID, --reject ID, or --accept-all with --guard NAME")
+    if accepted is not None:
+        run = reviews.accept(accepted, config=config, wait=wait)
+        _say(f"the pair {accepted} is one memory now (run {run}; `membatch undo {run}` takes it back)", quiet)
+    elif rejected is not None:
+        run = reviews.reject(rejected, config=config, wait=wait)
+        _say(f"the pair {rejected} stays apart (run {run})", quiet)
+    elif guard is not None:
+        ratio(min_score, "--min-score")
+        run, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
+        _say(f"accepted {count:,} pairs (run {run}; `membatch undo {run}` takes it back)", quiet)
+    else:
+        _show_pairs(reviews.open_pairs(config.store), as_json)
+    return 0
+
+
+def _show_pairs(pairs: list[dict[str, Any]], as_json: bool) -> None:
+    from membatch.report.text import marked
+
+    if as_json:
+        click.echo(json.dumps(pairs, indent=2, ensure_ascii=False))
+        return
+    for pair in pairs:
+        older, younger = marked(pair["older"]["summary"], pair["younger"]["summary"])
+        click.echo(f"{pair['review']}  score {pair['score']}, unsure: {', '.join(pair['guards'])}")
+        click.echo(f"   older    {older}\n   younger  {younger}")
+    if not pairs:
+        click.echo("no pair waits for a decision", err=True)
+
+
 @cli.command(epilog="Example: membatch history 7c9e6679-7425-40de-944b-e07fc1f90ae7")
 @click.argument("memory_id", metavar="MEMORY_ID")
 @_common

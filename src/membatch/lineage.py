@@ -53,7 +53,8 @@ def undo(run: int, *, store: str | None = None, cascade: bool = False, wait: boo
             sources='{"files":[]}',
             config=msgspec.json.encode(to_plain(config)).decode(),
         )
-        opened.undo(chosen, undo_run)
+        with opened.changes(undo_run) as changes:
+            changes.undo(chosen)
         opened.finish_run(undo_run, "done", msgspec.json.encode({"undone": chosen}).decode())
         return _report(opened, undo_run, config)
     finally:

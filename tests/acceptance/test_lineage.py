@@ -86,3 +86,70 @@ def test_explain_gives_every_step_and_the_outcome(tmp_path: Path) -> None:
     assert "only second      red" in text
     assert membatch("explain", "m", "nobody", folder=tmp_path).returncode == 2
     assert membatch("explain", "m", '{"summary": ""}', folder=tmp_path).returncode == 2
+
+
+def held_pair(folder: Path) -> None:
+    loaded(folder, [{"id": "a", "summary": "my mother died in high school", "tags": ["x"]}])
+    loaded(folder, [{"id": "b", "summary": "my father died in high school", "tags": ["y"]}])
+
+
+def test_review_lists_both_texts_with_what_differs_marked(tmp_path: Path) -> None:
+    lines(
+        tmp_path / "0.jsonl", {"summary": "my mother died in high school"}, {"summary": "my father died in high school"}
+    )
+    result = membatch("run", "0.jsonl", "--threshold", "0.7", folder=tmp_path)
+    assert b"membatch review" in result.stderr
+    text = membatch("review", folder=tmp_path).stdout.decode()
+    assert "score 5/7, unsure: substitution" in text
+    assert "my [mother] died in high school" in text
+    pairs = json.loads(membatch("review", "--json", folder=tmp_path).stdout)
+    assert pairs[0]["younger"]["summary"] == "my father died in high school"
+
+
+def test_an_accepted_pair_is_one_memory_and_undo_makes_it_two_again(tmp_path: Path) -> None:
+    (tmp_path / "membatch.toml").write_text('[dedup]\nthreshold = "0.7"\n')
+    held_pair(tmp_path)
+    before = membatch("export", folder=tmp_path).stdout
+    assert membatch("review", "--accept", 1, folder=tmp_path).returncode == 0
+    exported = membatch("export", folder=tmp_path).stdout.splitlines()
+    assert len(exported) == 1
+    assert json.loads(exported[0])["tags"] == ["x", "y"]
+    found = json.loads(membatch("history", "b", "--json", folder=tmp_path).stdout)
+    assert (found["id"], found["merges"][0]["step"]) == ("a", "review")
+    again = report_of(membatch("run", "0.jsonl", "--json", folder=tmp_path))
+    assert again["counts"]["duplicates"] == 1
+    assert membatch("undo", 4, folder=tmp_path).returncode == 0
+    assert membatch("undo", 3, folder=tmp_path).returncode == 0
+    assert membatch("export", folder=tmp_path).stdout == before
+    assert len(json.loads(membatch("review", "--json", folder=tmp_path).stdout)) == 1
+
+
+def test_the_run_that_made_an_accepted_memory_is_not_undone_alone(tmp_path: Path) -> None:
+    (tmp_path / "membatch.toml").write_text('[dedup]\nthreshold = "0.7"\n')
+    held_pair(tmp_path)
+    membatch("review", "--accept", 1, folder=tmp_path)
+    refused = membatch("undo", 2, folder=tmp_path)
+    assert refused.returncode == 2
+    assert b"run 3: merge" in refused.stderr
+    assert membatch("undo", 2, "--cascade", folder=tmp_path).returncode == 0
+    assert len(membatch("export", folder=tmp_path).stdout.splitlines()) == 1
+
+
+def test_a_rejected_pair_is_not_asked_about_again(tmp_path: Path) -> None:
+    (tmp_path / "membatch.toml").write_text('[dedup]\nthreshold = "0.7"\n')
+    held_pair(tmp_path)
+    assert membatch("review", "--reject", 1, folder=tmp_path).returncode == 0
+    assert json.loads(membatch("review", "--json", folder=tmp_path).stdout) == []
+    membatch("run", "0.jsonl", folder=tmp_path)
+    assert json.loads(membatch("review", "--json", folder=tmp_path).stdout) == []
+    assert membatch("review", "--accept", 1, folder=tmp_path).returncode == 2
+
+
+def test_all_pairs_of_a_guard_are_accepted_at_once(tmp_path: Path) -> None:
+    (tmp_path / "membatch.toml").write_text('[dedup]\nthreshold = "0.7"\n')
+    held_pair(tmp_path)
+    few = membatch("review", "--accept-all", "--guard", "substitution", "--min-score", "0.9", folder=tmp_path)
+    assert b"accepted 0 pairs" in few.stderr
+    done = membatch("review", "--accept-all", "--guard", "substitution", "--min-score", "0.7", folder=tmp_path)
+    assert b"accepted 1 pairs" in done.stderr
+    assert membatch("review", "--accept-all", folder=tmp_path).returncode == 2

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from membatch import undo, validate_memory
+from membatch.review import accept, accept_all, open_pairs, reject
 
 from .data import config, counts_in_store, load, memory_data, records, records_of, write_lines
 from .oracle import Oracle
@@ -141,6 +142,36 @@ class TestLaws:
             again, _ = load(loads[first - 1], config(path, strategy=strategy, guards=None))
             assert report.kind == "undo"
             assert again.counts.read == len(loads[first - 1])
+
+    @LAWS
+    @given(st.data())
+    def test_loads_and_reviews_are_undone_to_the_empty_store(self, store: str, data: st.DataObject) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            url = f"sqlite:///{path}"
+            load([], config(path))
+            states = [memory_data(path)]
+            for _ in range(data.draw(st.integers(2, 6))):
+                pairs = open_pairs(url)
+                if pairs and data.draw(st.integers(0, 3)) > 0:
+                    settings_ = config(path, guards=None)
+                    pair = data.draw(st.sampled_from(pairs))
+                    match data.draw(st.sampled_from(["accept", "reject", "accept all"])):
+                        case "accept":
+                            accept(pair["review"], config=settings_)
+                        case "reject":
+                            reject(pair["review"], config=settings_)
+                        case _:
+                            accept_all(pair["guards"][0], "0.5", config=settings_)
+                else:
+                    load(data.draw(records_of(4, 14)), config(path, guards=None, size=3))
+                states.append(memory_data(path))
+                connection = sqlite3.connect(path)
+                assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+                connection.close()
+            for number in range(len(states) - 1, 0, -1):
+                undo(number + 1, store=url)
+                assert memory_data(path) == states[number - 1]
 
 
 @settings(LAWS, max_examples=3)

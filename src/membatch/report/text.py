@@ -6,6 +6,7 @@ cursor or change colours.
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from typing import Any
 
@@ -27,6 +28,18 @@ def printable(text: str) -> str:
         character if unicodedata.category(character)[0] != "C" else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def marked(one: str, other: str) -> tuple[str, str]:
+    """Return two texts with the words that differ in square brackets."""
+    mine, theirs = one.split(), other.split()
+    shown: tuple[list[str], list[str]] = ([], [])
+    for tag, start, stop, begin, end in difflib.SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
+        for words, place in ((mine[start:stop], 0), (theirs[begin:end], 1)):
+            text = printable(" ".join(words))
+            if text:
+                shown[place].append(text if tag == "equal" else f"[{text}]")
+    return " ".join(shown[0]), " ".join(shown[1])
 
 
 def text_of(report: Report) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from membatch.config import hide_password
 from membatch.errors import ConfigError
-from membatch.plan import Checkpoint, Digest, MemoryKey, Plan, StoredRow
+from membatch.plan import Checkpoint, Digest, MemoryKey, Merge, Plan, StoredRow
 
 
 class FingerprintRow(NamedTuple):
@@ -93,6 +93,23 @@ class MergeRow(NamedTuple):
     reverse: str
 
 
+class ReviewRow(NamedTuple):
+    """A pair of memories that a guard was unsure of; records and guards are JSON texts."""
+
+    review: int
+    older: MemoryKey
+    younger: MemoryKey
+    step: str
+    shared: int
+    union: int
+    guards: str
+    state: str
+    older_id: str
+    older_record: str
+    younger_id: str
+    younger_record: str
+
+
 class Blocker(NamedTuple):
     """What a later run did that names a memory of a run to be undone."""
 
@@ -109,6 +126,19 @@ class Transaction(Protocol):
 
     def resolve(self, rejects: Iterable[int]) -> None:
         """Mark rejects of an earlier run as resolved by this one."""
+
+
+class ChangeTransaction(Protocol):
+    """One run that is no load, on its way into the store."""
+
+    def undo(self, runs: Iterable[int]) -> None:
+        """Take the rows of runs out again, those given first first."""
+
+    def reject(self, review: int) -> None:
+        """Note that the two memories of a pair are not the same."""
+
+    def accept(self, review: int, younger: MemoryKey, step: Merge, record: bytes) -> None:
+        """Merge the younger memory of a pair, whose record is given, into the older as the step says."""
 
 
 class Store(Protocol):
@@ -162,8 +192,11 @@ class Store(Protocol):
     def rejects(self, run: int) -> Iterator[RejectRow]:
         """Yield the rejected records of a run, in order."""
 
-    def undo(self, runs: Sequence[int], undo_run: int) -> None:
-        """Take the rows of runs out again, those given first first, in one transaction that is a run itself."""
+    def changes(self, run: int) -> AbstractContextManager[ChangeTransaction]:
+        """Open the one transaction of a run that is no load: an undo or a review."""
+
+    def reviews(self, state: str) -> list[ReviewRow]:
+        """Return the pairs in a state, with both memories, the oldest first."""
 
     def blockers(self, run: int, later: Sequence[int]) -> list[Blocker]:
         """Return what the later runs did that names memories which the run made or changed."""

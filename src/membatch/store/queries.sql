@@ -9,8 +9,8 @@ INSERT INTO memory (memory, id, match_scope, batch, stated, record) VALUES (?, ?
 -- name: insert_merge: lineage
 INSERT INTO merge (
     merge, memory, batch, step, shared, union_size, replaces, id, record, source, line, byte_offset, item_index,
-    rules, conflicts, guards, reverse, stated_before
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    rules, conflicts, guards, reverse, stated_before, moved
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: update_memory: a survivor after its merges
 UPDATE memory SET stated = ?, record = ? WHERE memory = ?;
@@ -121,13 +121,18 @@ DELETE FROM touched;
 INSERT OR IGNORE INTO touched
 SELECT memory FROM memory JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT memory FROM merge JOIN batch USING (batch) WHERE run = ?1
-UNION SELECT older FROM review JOIN batch USING (batch) WHERE run = ?1;
+UNION SELECT older FROM review JOIN batch USING (batch) WHERE run = ?1
+UNION SELECT memory FROM merge
+WHERE moved IS NOT NULL AND moved ->> '$.memory[3]' IN (SELECT batch FROM batch WHERE run = ?1);
 
 -- name: blockers: what a later run did that names a touched memory
 SELECT 'merge', id FROM merge JOIN batch USING (batch) WHERE run = ?1 AND memory IN (SELECT memory FROM touched)
 UNION ALL
 SELECT 'review', 'memory ' || older FROM review JOIN batch USING (batch)
 WHERE run = ?1 AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
+UNION ALL
+SELECT 'decision', 'review ' || review FROM review
+WHERE decided_in = ?1 AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
 UNION ALL
 SELECT 'duplicate', duplicate.id FROM duplicate JOIN batch USING (batch)
 WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
@@ -140,10 +145,13 @@ WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
 LIMIT 20;
 
 -- name: merges_to_undo: the merges of a run into memories that it did not make, the newest first
-SELECT merge.merge, merge.memory, merge.reverse, merge.stated_before FROM merge
+SELECT merge.merge FROM merge
 JOIN batch USING (batch) JOIN memory USING (memory) JOIN batch AS born ON born.batch = memory.batch
 WHERE batch.run = ?1 AND born.run <> ?1
 ORDER BY merge.merge DESC;
+
+-- name: merge_to_undo: how one merge is taken back
+SELECT memory, reverse, stated_before, moved FROM merge WHERE merge = ?;
 
 -- name: undo_superseded: fingerprints that a run's replacements had put aside lead by content again
 UPDATE fingerprint SET superseded_by = NULL
@@ -151,7 +159,10 @@ WHERE superseded_by IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE r
 
 -- name: undo_closed: pairs that a run's replacements had closed open again
 UPDATE review SET state = 'open', closed_by = NULL
-WHERE closed_by IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?);
+WHERE state = 'closed' AND closed_by IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?);
+
+-- name: undo_decisions: pairs that a run decided open again
+UPDATE review SET state = 'open', closed_by = NULL, decided_in = NULL WHERE decided_in = ?;
 
 -- name: undo_fingerprints: what led to memories through a run
 DELETE FROM fingerprint
@@ -194,3 +205,58 @@ FROM merge JOIN batch USING (batch) WHERE memory = ? ORDER BY merge;
 
 -- name: born: the run in which a memory was made
 SELECT run FROM memory JOIN batch USING (batch) WHERE memory = ?;
+
+-- name: reviews: pairs in a state, with both memories, the oldest first
+SELECT
+    review, older, younger, step, shared, union_size, guards, state,
+    mine.id, mine.record, other.id, other.record
+FROM review JOIN memory AS mine ON mine.memory = older JOIN memory AS other ON other.memory = younger
+WHERE state = ? ORDER BY review;
+
+-- name: decide_review: a pair is accepted or rejected
+UPDATE review SET state = ?, closed_by = ?, decided_in = ? WHERE review = ?;
+
+-- name: moved_memory: a memory that an accepted review takes away
+SELECT memory, id, match_scope, batch, stated, record FROM memory WHERE memory = ?;
+
+-- name: moved_fingerprints: what leads to it
+SELECT number, founder, id_hash FROM fingerprint WHERE memory = ?;
+
+-- name: moved_merges: its lineage
+SELECT merge FROM merge WHERE memory = ?;
+
+-- name: moved_duplicates: the records that it was known for
+SELECT duplicate FROM duplicate WHERE memory = ?;
+
+-- name: moved_reviews: the pairs that name it
+SELECT review, older, younger, state, closed_by FROM review WHERE older = ?1 OR younger = ?1;
+
+-- name: move_fingerprints: they lead to the survivor
+UPDATE fingerprint
+SET memory = ?1, number = CASE number WHEN 0 THEN ?2 ELSE number END, founder = 0, id_hash = 0
+WHERE memory = ?3;
+
+-- name: move_merges: its lineage goes on in the survivor's
+UPDATE merge SET memory = ?1 WHERE memory = ?2;
+
+-- name: move_duplicates: its duplicates become the survivor's
+UPDATE duplicate SET memory = ?1 WHERE memory = ?2;
+
+-- name: move_review: a pair follows to the survivor
+UPDATE review SET older = ?, younger = ?, state = ?, closed_by = ? WHERE review = ?;
+
+-- name: same_pair: whether a pair is open or was rejected already
+SELECT count(*) FROM review
+WHERE older = ? AND younger = ? AND review <> ? AND state IN ('open', 'rejected');
+
+-- name: delete_memory: a memory that lives on in another one
+DELETE FROM memory WHERE memory = ?;
+
+-- name: return_fingerprint: what led to a memory leads to it again
+UPDATE fingerprint SET memory = ?, number = ?, founder = ?, id_hash = ? WHERE memory = ? AND number = ?;
+
+-- name: return_merge: lineage goes back to its memory
+UPDATE merge SET memory = ? WHERE merge = ?;
+
+-- name: return_duplicate: a duplicate goes back to its memory
+UPDATE duplicate SET memory = ? WHERE duplicate = ?;

@@ -122,6 +122,7 @@ class _Writer:
                 _text(step.guards),
                 _text(step.reverse),
                 step.stated_before,
+                None,
             )
         )
         fingerprints = self._new_fingerprints.setdefault(memory, [])

@@ -41,7 +41,8 @@ CREATE TABLE memory (
     record TEXT NOT NULL
 );
 
--- One row a merge: the absorbed record whole, why it was absorbed, and the way back.
+-- One row a merge: the absorbed record whole, why it was absorbed, and the way back. `moved` is what led to a
+-- memory that an accepted review merged into this one.
 CREATE TABLE merge (
     merge INTEGER PRIMARY KEY,
     memory INTEGER NOT NULL REFERENCES memory (memory),
@@ -60,7 +61,8 @@ CREATE TABLE merge (
     conflicts TEXT NOT NULL,
     guards TEXT NOT NULL,
     reverse TEXT NOT NULL,
-    stated_before TEXT
+    stated_before TEXT,
+    moved TEXT
 );
 CREATE INDEX merge_memory ON merge (memory);
 
@@ -105,7 +107,8 @@ CREATE TABLE review (
     union_size INTEGER NOT NULL,
     guards TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'open',
-    closed_by INTEGER REFERENCES merge (merge)
+    closed_by INTEGER REFERENCES merge (merge),
+    decided_in INTEGER REFERENCES run (run)
 );
 CREATE INDEX review_older ON review (older);
 CREATE INDEX review_younger ON review (younger);

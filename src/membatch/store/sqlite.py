@@ -14,7 +14,6 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -33,10 +32,11 @@ from membatch.errors import (
     TransientError,
 )
 from membatch.memory import HASH_VERSION, UNICODE_VERSION
-from membatch.patch import apply
 from membatch.plan import Checkpoint, Digest, MemoryKey, Plan, StoredRow
-from membatch.store import BatchRow, Blocker, FingerprintRow, MergeRow, RejectRow, RunRow, now
-from membatch.store.rows import encode_record, merged_memories, rows_of
+from membatch.store import BatchRow, Blocker, FingerprintRow, MergeRow, RejectRow, ReviewRow, RunRow, now
+from membatch.store.changes import Changes
+from membatch.store.queries import query
+from membatch.store.rows import merged_memories, rows_of
 
 SCHEMA_VERSION: Final = 1
 OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
@@ -65,34 +65,6 @@ _WORDS: Final = {
     "SQLITE_NOMEM": "memory ran out; free some, then resume",
     "SQLITE_CANTOPEN": "the file cannot be opened; check that its folder exists and allows writing",
 }
-
-
-# In this order: what refers to a row goes before the row.
-_UNDO: Final = (
-    "undo_superseded",
-    "undo_closed",
-    "undo_fingerprints",
-    "undo_reviews",
-    "undo_duplicates",
-    "undo_merges",
-    "undo_memories",
-    "undo_rejects",
-    "undo_resolved",
-    "mark_undone",
-)
-
-
-@cache
-def query(name: str) -> str:
-    """Return a named query of queries.sql."""
-    return _queries()[name]
-
-
-@cache
-def _queries() -> dict[str, str]:
-    text = (resources.files("membatch.store") / "queries.sql").read_text("utf-8")
-    found = re.findall(r"^-- name: (\w+): .*\n((?:(?!--).*\n)+)", text + "\n", re.MULTILINE)
-    return {name: body.strip().rstrip(";") for name, body in found}
 
 
 def translated(error: sqlite3.Error) -> StoreError:
@@ -412,20 +384,13 @@ class SqliteStore:
             for row in self._connection.execute(query("rejects"), (run,)):
                 yield RejectRow(*row)
 
-    def undo(self, runs: Sequence[int], undo_run: int) -> None:
-        """Take the rows of runs out again, those given first first, in one transaction that is a run itself."""
-        execute = self._connection.execute
+    @contextmanager
+    def changes(self, run: int) -> Iterator[Changes]:
+        """Open the one transaction of a run that is no load: an undo or a review."""
         with self._block():
-            for run in runs:
-                for merge, memory, reverse, stated in execute(query("merges_to_undo"), (run,)).fetchall():
-                    _ = merge
-                    record = self.fetch([memory])[memory].record
-                    document = apply(msgspec.json.decode(record), msgspec.json.decode(reverse))
-                    execute(query("update_memory"), (stated, encode_record(document).decode(), memory))
-                for name in _UNDO:
-                    execute(query(name), (run,))
-            batch_key = self._next_keys()[2]
-            execute(query("insert_batch"), (batch_key, undo_run, 1, "{}", "{}"))
+            changes = Changes(self._connection, self.fetch, run)
+            yield changes
+            changes.close()
 
     def blockers(self, run: int, later: Sequence[int]) -> list[Blocker]:
         """Return what the later runs did that names memories which the run made or changed."""
@@ -435,6 +400,11 @@ class SqliteStore:
             execute(query("clear_touched"))
             execute(query("touch"), (run,))
             return [Blocker(other, *row) for other in later for row in execute(query("blockers"), (other, run))]
+
+    def reviews(self, state: str) -> list[ReviewRow]:
+        """Return the pairs in a state, with both memories, the oldest first."""
+        with _ours():
+            return [ReviewRow(*row) for row in self._connection.execute(query("reviews"), (state,))]
 
     def by_id(self, identity: str) -> list[StoredRow]:
         """Return the memories of an id, else those that absorbed a record of it."""

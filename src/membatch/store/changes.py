@@ -1,0 +1,126 @@
+"""Changes of memory data that are no load, on SQLite: undo of runs, decisions of a review.
+
+Rule: all of one change is one transaction and one batch of its run; what is moved is written down, so that an
+undo moves it back exactly.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from membatch.patch import apply
+from membatch.plan import MemoryKey, Merge, StoredRow
+from membatch.store.queries import query
+from membatch.store.rows import encode_record
+
+# In this order: what refers to a row goes before the row.
+_UNDO: Final = (
+    "undo_superseded",
+    "undo_closed",
+    "undo_decisions",
+    "undo_fingerprints",
+    "undo_reviews",
+    "undo_duplicates",
+    "undo_merges",
+    "undo_memories",
+    "undo_rejects",
+    "undo_resolved",
+    "mark_undone",
+)
+
+Fetch = Callable[[Iterable[MemoryKey]], Mapping[MemoryKey, StoredRow]]
+
+
+class Changes:
+    """One run that is no load, on its way into the store."""
+
+    def __init__(self, connection: sqlite3.Connection, fetch: Fetch, run: int) -> None:
+        self._execute = connection.execute
+        self._fetch = fetch
+        self._run = run
+        self._batch = self._execute(query("next_keys")).fetchone()[2]
+        self._tally: dict[str, Any] = {}
+        self._execute(query("insert_batch"), (self._batch, run, 1, "{}", "{}"))
+
+    def close(self) -> None:
+        """Write down what was done."""
+        text = msgspec.json.encode(self._tally).decode()
+        self._execute("UPDATE batch SET tally = ? WHERE batch = ?", (text, self._batch))
+
+    def undo(self, runs: Iterable[int]) -> None:
+        """Take the rows of runs out again, those given first first."""
+        for run in runs:
+            for (merge,) in self._execute(query("merges_to_undo"), (run,)).fetchall():
+                # Looked up one by one: taking a review back moves earlier merges to where they were.
+                memory, reverse, stated, moved = self._execute(query("merge_to_undo"), (merge,)).fetchone()
+                record = self._fetch([memory])[memory].record
+                document = apply(msgspec.json.decode(record), msgspec.json.decode(reverse))
+                self._execute(query("update_memory"), (stated, encode_record(document).decode(), memory))
+                if moved is not None:
+                    self._return(MemoryKey(memory), msgspec.json.decode(moved))
+            for name in _UNDO:
+                self._execute(query(name), (run,))
+
+    def reject(self, review: int) -> None:
+        """Note that the two memories of a pair are not the same."""
+        self._execute(query("decide_review"), ("rejected", None, self._run, review))
+
+    def accept(self, review: int, younger: MemoryKey, step: Merge, record: bytes) -> None:
+        """Merge the younger memory of a pair, whose record is given, into the older as the step says."""
+        execute, older = self._execute, step.memory
+        number = execute(query("next_keys")).fetchone()[1]
+        memory = execute(query("moved_memory"), (younger,)).fetchone()
+        moved = {
+            "memory": memory,
+            "number": number,
+            "fingerprints": execute(query("moved_fingerprints"), (younger,)).fetchall(),
+            "merges": [row[0] for row in execute(query("moved_merges"), (younger,))],
+            "duplicates": [row[0] for row in execute(query("moved_duplicates"), (younger,))],
+            "reviews": execute(query("moved_reviews"), (younger,)).fetchall(),
+        }
+        texts = [encode_record(value).decode() for value in (step.rules, step.conflicts, step.guards, step.reverse)]
+        place = (None, None, None, None)
+        scores = (step.step, step.shared, step.union, step.replaces)
+        absorbed = (memory[1], record.decode())
+        row = (number, older, self._batch, *scores, *absorbed, *place, *texts, step.stated_before, _text(moved))
+        execute(query("insert_merge"), row)
+        after = apply(msgspec.json.decode(self._fetch([older])[older].record), step.forward)
+        execute(query("update_memory"), (step.stated, encode_record(after).decode(), older))
+        execute(query("move_fingerprints"), (older, number, younger))
+        execute(query("move_merges"), (older, younger))
+        execute(query("move_duplicates"), (older, younger))
+        execute(query("decide_review"), ("accepted", number, self._run, review))
+        for pair, one, other, state, closed_by in moved["reviews"]:
+            first, second = sorted(older if side == younger else side for side in (one, other))
+            if pair == review:
+                state, closed_by = "accepted", number
+            elif state == "open" and (first == second or self._is_known(first, second, pair)):
+                state, closed_by = "closed", number
+            execute(query("move_review"), (first, second, state, closed_by, pair))
+        execute(query("delete_memory"), (younger,))
+
+    def _is_known(self, first: int, second: int, review: int) -> bool:
+        return bool(self._execute(query("same_pair"), (first, second, review)).fetchone()[0])
+
+    def _return(self, older: MemoryKey, moved: dict[str, Any]) -> None:
+        """Make a memory that was merged by a review what it was before."""
+        execute, memory = self._execute, moved["memory"]
+        execute(query("insert_memory"), memory)
+        younger = memory[0]
+        for number, founder, id_hash in moved["fingerprints"]:
+            now = number or moved["number"]
+            execute(query("return_fingerprint"), (younger, number, founder, id_hash, older, now))
+        for merge in moved["merges"]:
+            execute(query("return_merge"), (younger, merge))
+        for duplicate in moved["duplicates"]:
+            execute(query("return_duplicate"), (younger, duplicate))
+        for review, one, other, state, closed_by in moved["reviews"]:
+            execute(query("move_review"), (one, other, state, closed_by, review))
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
