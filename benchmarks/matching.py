@@ -88,7 +88,7 @@ def by_datasketch(some: list[str], threshold: str) -> tuple[float, Pairs]:
 
     begun = time.perf_counter()
     index = datasketch.MinHashLSH(threshold=float(threshold), num_perm=128)
-    pairs = set()
+    pairs: Pairs = set()
     for later, text in enumerate(some):
         one = datasketch.MinHash(num_perm=128)
         one.update_batch([word.encode() for word in set(text.split())])
@@ -152,7 +152,7 @@ def main() -> None:
             recall = len(pairs & truth) / len(truth) if truth else 1.0
             print(
                 f"{method:<11}{1e6 * seconds / len(some):9.1f} µs/record  recall {recall:.4f}  "
-                f"precision {right / len(pairs) if pairs else 1:.4f}  pairs {len(pairs):>9,}  cpu {usage.ru_utime:6.1f} s"
+                f"precision {right / len(pairs) if pairs else 1:.4f}  pairs {len(pairs):>9,} cpu {usage.ru_utime:.0f} s"
             )
 
 
