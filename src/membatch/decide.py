@@ -118,14 +118,14 @@ class _Decider:
         return Plan(batch=self._batch, steps=steps, refusals=self._refusals, scores=self._scores)
 
     def _step(self, record: int) -> Step:
+        batch = self._batch
+        rejection = batch.rejections.get(record)
+        if rejection is not None:  # asked first: a record may have been rejected after the index looked at it
+            return Reject(record, rejection)
         if self._alone[record]:
             key = self._next_key
             self._next_key = MemoryKey(key + 1)
             return Insert(record, key)
-        batch = self._batch
-        rejection = batch.rejections.get(record)
-        if rejection is not None:
-            return Reject(record, rejection)
         digest = batch.digests[record]
         known = self._by_digest.get(digest) or self._hits.by_digest.get(record)
         if known is not None:

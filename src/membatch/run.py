@@ -336,6 +336,8 @@ class Loader:
             else:
                 low = middle
         batch = plan.batch
+        if high - 1 in batch.rejections:
+            raise error  # the database refuses the account of the rejection itself: no record can be blamed
         guilty = range(len(batch)) if self._config.batch.isolation == "batch" else [high - 1]
         rejections = dict(batch.rejections)
         for record in guilty:
