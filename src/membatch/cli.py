@@ -196,8 +196,10 @@ def runs(**flags: Any) -> int:
         counts = [
             f"{row['counts'][name]:,}" for name in ("read", "inserted", "duplicates", "merged", "held", "rejected")
         ]
-        table.add_row(str(row["run_id"]), row["kind"], row["status"], row["started_at"][:19], *counts)
-    Console().print(table)
+        table.add_row(str(row["run_id"]), row["kind"], row["status"], row["started_at"][:19].replace("T", " "), *counts)
+    console = Console()
+    console.width = max(console.width, 110)  # a figure that is cut tells nothing
+    console.print(table)
     return 0
 
 
