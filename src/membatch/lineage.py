@@ -20,7 +20,7 @@ from membatch.merge import Survivor, merge
 from membatch.patch import apply
 from membatch.plan import StoredRow
 from membatch.report import Report
-from membatch.runs import _report, open_once
+from membatch.runs.accounts import open_once, report_from
 from membatch.similarity.guards import Facts
 from membatch.store import Blocker, Store, open_store
 from membatch.validate import Invalid, Validator
@@ -56,7 +56,7 @@ def undo(run: int, *, store: str | None = None, cascade: bool = False, wait: boo
         with opened.changes(undo_run) as changes:
             changes.undo(chosen)
         opened.finish_run(undo_run, "done", msgspec.json.encode({"undone": chosen}).decode())
-        return _report(opened, undo_run, config)
+        return report_from(opened, undo_run, config)
     finally:
         opened.close()
 

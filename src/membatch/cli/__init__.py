@@ -1,0 +1,64 @@
+"""The command line: arguments, progress, exit codes.
+
+Rule: data goes to standard output, everything for people to standard error; a person never sees a stack
+trace. Heavy modules are imported where a command needs them, so that --help is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from membatch.cli import change, load, look, settings
+from membatch.errors import MembatchError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="membatch")
+def cli() -> None:
+    """Load large sets of memory records into a database: validated, de-duplicated, merged, none lost."""
+
+
+for _command in (
+    load.run,
+    load.resume,
+    load.retry,
+    load.validate,
+    look.runs,
+    look.report,
+    look.rejects,
+    look.history,
+    look.explain,
+    look.export,
+    change.undo,
+    change.review,
+    settings.init,
+    settings.show_config,
+    settings.schema,
+    settings.formats,
+):
+    cli.add_command(_command)
+
+
+def main() -> NoReturn:
+    """Run the command line; exits with one of the codes of DESIGN."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except MembatchError as error:
+        click.echo(f"membatch: {error}", err=True)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        click.echo("membatch: interrupted at once; go on with `membatch resume`", err=True)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

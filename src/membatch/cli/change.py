@@ -1,0 +1,83 @@
+"""Commands that change what is stored: undo, review."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from membatch.cli.options import common, say, settings_of
+
+
+@click.command(epilog="Example: membatch undo 3")
+@click.argument("run_id", metavar="RUN", type=int)
+@click.option("--cascade", is_flag=True, help="Take out later runs that name its memories too.")
+@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@common
+def undo(run_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
+    """Take RUN out again: the memories are as they were before it."""
+    from membatch.lineage import undo as undo_run
+
+    resolved, as_json, quiet = settings_of(flags)
+    report = undo_run(run_id, store=resolved.config.store, cascade=cascade, wait=wait)
+    if as_json:
+        click.echo(report.to_json())
+    say(f"run {run_id} is undone, as run {report.run_id}", quiet or as_json)
+    return 0
+
+
+@click.command(epilog="Example: membatch review --accept 7")
+@click.option(
+    "--accept", "accepted", type=int, metavar="ID", help="Merge the younger memory of the pair into the older."
+)
+@click.option("--reject", "rejected", type=int, metavar="ID", help="Keep the two memories apart for good.")
+@click.option("--accept-all", is_flag=True, help="Accept every pair that only --guard was unsure of.")
+@click.option("--guard", metavar="NAME", help="With --accept-all: the guard.")
+@click.option("--min-score", default="0.8", metavar="S", help="With --accept-all: the least score [0.8].")
+@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@common
+def review(
+    accepted: int | None,
+    rejected: int | None,
+    accept_all: bool,
+    guard: str | None,
+    min_score: str,
+    wait: bool,
+    **flags: Any,
+) -> int:
+    """List the pairs that a guard was unsure of, or decide them."""
+    from membatch import review as reviews
+    from membatch.config import ratio
+
+    resolved, as_json, quiet = settings_of(flags)
+    config = resolved.config
+    if sum((accepted is not None, rejected is not None, accept_all)) > 1 or accept_all != (guard is not None):
+        raise click.UsageError("use one of --accept ID, --reject ID, or --accept-all with --guard NAME")
+    if accepted is not None:
+        run = reviews.accept(accepted, config=config, wait=wait)
+        say(f"the pair {accepted} is one memory now (run {run}; `membatch undo {run}` takes it back)", quiet)
+    elif rejected is not None:
+        run = reviews.reject(rejected, config=config, wait=wait)
+        say(f"the pair {rejected} stays apart (run {run})", quiet)
+    elif guard is not None:
+        ratio(min_score, "--min-score")
+        run, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
+        say(f"accepted {count:,} pairs (run {run}; `membatch undo {run}` takes it back)", quiet)
+    else:
+        _show_pairs(reviews.open_pairs(config.store), as_json)
+    return 0
+
+
+def _show_pairs(pairs: list[dict[str, Any]], as_json: bool) -> None:
+    from membatch.report.text import marked
+
+    if as_json:
+        click.echo(json.dumps(pairs, indent=2, ensure_ascii=False))
+        return
+    for pair in pairs:
+        older, younger = marked(pair["older"]["summary"], pair["younger"]["summary"])
+        click.echo(f"{pair['review']}  score {pair['score']}, unsure: {', '.join(pair['guards'])}")
+        click.echo(f"   older    {older}\n   younger  {younger}")
+    if not pairs:
+        click.echo("no pair waits for a decision", err=True)

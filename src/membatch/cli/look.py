@@ -1,0 +1,168 @@
+"""Commands that look at a store: runs, report, rejects, history, explain, export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from membatch.cli.options import check_report_file, common, matching, say, settings_of, write_report
+
+
+@click.command()
+@common
+def runs(**flags: Any) -> int:
+    """List all runs of the store."""
+    from membatch.runs import list_runs
+
+    resolved, as_json, _ = settings_of(flags)
+    rows = list_runs(resolved.config.store)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return 0
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in (
+        "run",
+        "kind",
+        "status",
+        "started",
+        "read",
+        "inserted",
+        "duplicates",
+        "merged",
+        "held",
+        "rejected",
+    ):
+        table.add_column(name, justify="right" if name not in ("kind", "status", "started") else "left")
+    for row in rows:
+        counts = [
+            f"{row['counts'][name]:,}" for name in ("read", "inserted", "duplicates", "merged", "held", "rejected")
+        ]
+        table.add_row(str(row["run_id"]), row["kind"], row["status"], row["started_at"][:19].replace("T", " "), *counts)
+    console = Console()
+    console.width = max(console.width, 110)  # a figure that is cut tells nothing
+    console.print(table)
+    return 0
+
+
+@click.command()
+@click.argument("run_id", metavar="[RUN]", type=int, required=False)
+@click.option("--output", type=click.Path(), metavar="FILE.json", help="Write the report here.")
+@click.option("--redact", is_flag=True, default=None, help="No record content in the report.")
+@common
+def report(run_id: int | None, output: str | None, **flags: Any) -> int:
+    """Show the report of a run, by default of the latest."""
+    from membatch.runs import report as report_of_run
+
+    resolved, as_json, quiet = settings_of(flags)
+    check_report_file(output)
+    found = report_of_run(run_id, store=resolved.config.store, redact=resolved.config.redact)
+    if output is not None:
+        write_report(found, output)
+        say(f"wrote {output}", quiet)
+    elif as_json:
+        click.echo(found.to_json())
+    else:
+        from membatch.report.text import text_of
+
+        click.echo(text_of(found))
+    return 0
+
+
+@click.command()
+@click.argument("run_id", metavar="[RUN]", type=int, required=False)
+@click.option("--output", type=click.Path(), metavar="FILE.jsonl", help="Write the rejects here.")
+@common
+def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
+    """Print the rejected records of a run, by default of the latest, as JSON lines with all that is known of why."""
+    from membatch.runs import list_rejects
+
+    resolved, _, quiet = settings_of(flags)
+    lines = list_rejects(run_id, resolved.config.store)
+    if output is None:
+        for line in lines:
+            click.echo(line)
+        return 0
+    from membatch.export import placed
+
+    with placed(Path(output)) as stream:
+        count = sum(1 for line in lines if stream.write(line.encode() + b"\n"))
+    say(f"wrote {count:,} rejects to {output}", quiet)
+    return 0
+
+
+@click.command(epilog="Example: membatch history 7c9e6679-7425-40de-944b-e07fc1f90ae7")
+@click.argument("memory_id", metavar="MEMORY_ID")
+@common
+def history(memory_id: str, **flags: Any) -> int:
+    """Show the past of a memory: its founder, what it absorbed, where each field came from."""
+    from membatch.lineage import history as history_of
+    from membatch.report.text import printable
+
+    resolved, as_json, _ = settings_of(flags)
+    found = history_of(memory_id, store=resolved.config.store)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    click.echo(f"memory {printable(found['id'])} in {found['match_scope']}")
+    click.echo(f"  founder: {printable(found['founder']['summary'])}")
+    for item in found["merges"]:
+        what = "replaced by" if item["replaces"] else "absorbed"
+        place = f" from {printable(item['source'])}:{item['line']}" if item["source"] else ""
+        click.echo(f"  merge {item['merge']} (run {item['run']}) {what} {printable(item['id'])}{place}")
+        click.echo(f"    by {item['step']}, score {item['score']}: {printable(item['record']['summary'])}")
+        for conflict in item["conflicts"]:
+            path = ".".join(map(str, conflict["path"]))
+            click.echo(
+                f"    kept {printable(str(conflict['kept']))}, not {printable(str(conflict['other']))} at {path}"
+            )
+    click.echo("  fields: " + ", ".join(f"{name} ({origin})" for name, origin in found["origins"].items()))
+    return 0
+
+
+@click.command(epilog="""Example: membatch explain '{"summary": "Tom met Anna"}' '{"summary": "Anna met Tom"}'""")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@matching
+@common
+def explain(first: str, second: str, **flags: Any) -> int:
+    """Say what would happen to record B if memory A were stored; each is an id or a record as JSON."""
+    from membatch.lineage import explain as explain_pair
+    from membatch.report.text import printable
+
+    resolved, as_json, _ = settings_of(flags)
+    found = explain_pair(first, second, config=resolved.config)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    for name in ("same_match_scope", "digest", "id", "content_hash"):
+        click.echo(f"{name.replace('_', ' '):<17}{'yes' if found[name] else 'no'}")
+    click.echo(f"{'score':<17}{found['score']} (threshold {found['threshold']})")
+    for name, words in found["tokens"].items():
+        click.echo(f"{name.replace('_', ' '):<17}{printable(' '.join(words))}")
+    for name, verdict in found["guards"].items():
+        click.echo(f"{'guard ' + name:<22}{verdict}")
+    click.echo(f"outcome: {found['outcome']}")
+    return 0
+
+
+@click.command()
+@click.option("--output", type=click.Path(), metavar="FILE", help="A file .jsonl, .csv or .parquet [standard output].")
+@common
+def export(output: str | None, **flags: Any) -> int:
+    """Write all memories, the oldest first; what comes out can be loaded again."""
+    from membatch.export import export as export_rows
+    from membatch.runs import open_once
+
+    resolved, _, quiet = settings_of(flags)
+    with open_once(resolved.config.store) as store:
+        count = export_rows(store.export(), output)
+    if output is not None:
+        say(f"wrote {count:,} memories to {output}", quiet)
+    return 0

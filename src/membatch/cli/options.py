@@ -1,0 +1,121 @@
+"""Options that commands share, and how a command ends: what it says, what it writes, its exit code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from membatch.config import Resolved
+    from membatch.report import Report
+
+
+Command = Callable[..., Any]
+
+
+def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+common = _options(
+    click.option("--store", metavar="URL", help="Where the memories are [sqlite:///memories.db]."),
+    click.option("--config", "config_file", type=click.Path(), metavar="FILE", help="Settings [membatch.toml]."),
+    click.option("--json", "as_json", is_flag=True, help="Machine-readable output on standard output."),
+    click.option("--quiet", is_flag=True, help="Nothing on standard error but errors."),
+)
+
+
+loading = _options(
+    click.option("--batch-size", "batch__size", metavar="N|auto", help="Records a transaction."),
+    click.option("--max-errors", "tolerance__max_errors", type=int, metavar="N", help="Stop above N rejections."),
+    click.option(
+        "--max-error-rate",
+        "tolerance__max_error_rate",
+        type=float,
+        metavar="R",
+        help="Stop above this share.",
+    ),
+    click.option("--workers", "batch__workers", type=int, metavar="N", help="Processes that prepare batches."),
+    click.option(
+        "--isolation",
+        "batch__isolation",
+        type=click.Choice(["record", "batch", "run"]),
+        help="What a refused row costs.",
+    ),
+    click.option("--log-format", "log__format", type=click.Choice(["text", "json"]), help="How progress is written."),
+    click.option("--redact", is_flag=True, default=None, help="No record content in reports."),
+    click.option("--report", "report_file", type=click.Path(), metavar="FILE.json", help="Write the report here too."),
+    click.option("--wait", is_flag=True, help="Wait while another process writes to the store."),
+)
+
+
+matching = _options(
+    click.option("--format", metavar="NAME", help="What the source is; see `membatch formats`."),
+    click.option(
+        "--strategy",
+        "dedup__strategy",
+        type=click.Choice(["memory-only", "exact", "similar"]),
+        help="What counts as the same.",
+    ),
+    click.option("--threshold", "dedup__threshold", metavar="T", help="Similarity from which records match [0.8]."),
+    click.option(
+        "--same-id",
+        "dedup__same_id",
+        type=click.Choice(["newer", "update", "reject"]),
+        help="An id that is taken.",
+    ),
+    click.option(
+        "--timing",
+        "validation__timing",
+        type=click.Choice(["inline", "before", "only"]),
+        help="When to validate.",
+    ),
+)
+
+
+def settings_of(flags: dict[str, Any]) -> tuple[Resolved, bool, bool]:
+    from membatch.config import resolve
+
+    as_json, quiet = flags.pop("as_json"), flags.pop("quiet")
+    file = flags.pop("config_file")
+    return resolve(file, os.environ, flags), as_json, quiet
+
+
+def check_report_file(name: str | None) -> None:
+    from membatch.errors import ConfigError
+
+    if name is not None and not name.endswith(".json"):
+        raise ConfigError(f"cannot write a report to {name}: use a name that ends in .json")
+
+
+def write_report(report: Report, name: str) -> None:
+    from membatch.export import placed
+
+    with placed(Path(name)) as stream:
+        stream.write(report.to_json().encode() + b"\n")
+
+
+def conclude(report: Report, as_json: bool, quiet: bool, report_file: str | None) -> int:
+    if report_file is not None:
+        write_report(report, report_file)
+    if as_json:
+        click.echo(report.to_json())
+    elif not quiet:
+        from membatch.report.text import text_of
+
+        click.echo(text_of(report), err=True)
+    return report.exit_code
+
+
+def say(text: str, quiet: bool) -> None:
+    if not quiet:
+        click.echo(text, err=True)

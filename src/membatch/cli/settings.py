@@ -1,0 +1,75 @@
+"""Commands about membatch itself: init, config, schema, formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from membatch.cli.options import common, loading, matching, say, settings_of
+
+
+@click.command()
+@common
+def init(**flags: Any) -> int:
+    """Make an empty store, and a membatch.toml that names it if there is none."""
+    from membatch.config import CONFIG_FILE, hide_password
+    from membatch.store import open_store
+
+    resolved, _, quiet = settings_of(flags)
+    config = resolved.config
+    open_store(config.store, config.dedup.scope).close()
+    say(f"the store {hide_password(config.store)} is ready", quiet)
+    if not Path(CONFIG_FILE).exists():
+        Path(CONFIG_FILE).write_text(config.to_toml(), "utf-8")
+        say(f"wrote {CONFIG_FILE} with the settings as they are now", quiet)
+    return 0
+
+
+@click.command("config")
+@matching
+@loading
+@common
+def show_config(wait: bool, report_file: str | None, **flags: Any) -> int:
+    """Show the effective settings and where each came from."""
+    from membatch.config import flat_settings
+
+    resolved, as_json, _ = settings_of(flags)
+    settings = flat_settings(resolved.config)
+    if as_json:
+        entries = {
+            name: {"value": value, "origin": resolved.origin.get(name, "default")} for name, value in settings.items()
+        }
+        click.echo(json.dumps(entries, indent=2))
+        return 0
+    width = max(map(len, settings))
+    for name, value in settings.items():
+        click.echo(f"{name:<{width}}  {json.dumps(value):<24}  # {resolved.origin.get(name, 'default')}")
+    return 0
+
+
+@click.command()
+@common
+def schema(**flags: Any) -> int:
+    """Print the JSON Schema of a memory record."""
+    from membatch.memory import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+@click.command()
+@common
+def formats(**flags: Any) -> int:
+    """List the formats that can be loaded."""
+    from membatch.formats import known_formats
+
+    known = known_formats()
+    if flags["as_json"]:
+        click.echo(json.dumps({name: item.describes for name, item in known.items()}, indent=2))
+        return 0
+    for name, item in known.items():
+        click.echo(f"{name:<14}{item.describes}")
+    return 0

@@ -1,0 +1,13 @@
+"""Whole runs, from sources to a report: process, resume, retry, validate, report.
+
+Rule: a run is noted in the store before its first batch and after its last; a run that died in between is
+found as interrupted and can be resumed.
+"""
+
+from membatch.runs.accounts import list_rejects, list_runs, open_once, report
+from membatch.runs.inputs import Input
+from membatch.runs.load import process, resume
+from membatch.runs.retry import retry
+from membatch.runs.validation import validate
+
+__all__ = ["Input", "list_rejects", "list_runs", "open_once", "process", "report", "resume", "retry", "validate"]

@@ -1,0 +1,130 @@
+"""What the store knows of its runs: reports, the list of runs, rejects."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from membatch.config import Config, hide_password
+from membatch.errors import CODES, ConfigError
+from membatch.report import MAX_SAMPLES, Account, Report, report_of
+from membatch.report.samples import sample_of
+from membatch.report.tally import Tally, add
+from membatch.runs.inputs import with_choices
+from membatch.store import RunRow, Store, open_store
+
+
+def report(run: int | None = None, *, store: str | None = None, redact: bool = False) -> Report:
+    """Return the report of a run (by default the latest) from the store."""
+    config = with_choices(Config(redact=redact), store, None)
+    with open_once(config.store) as reader:
+        rows = reader.runs()
+        if not rows:
+            raise ConfigError(f"there is no run in {hide_password(config.store)} yet")
+        numbers = [row.run for row in rows]
+        wanted = numbers[-1] if run is None else run
+        if wanted not in numbers:
+            raise ConfigError(f"there is no run {wanted} in {hide_password(config.store)}: see `membatch runs`")
+        return report_from(reader, wanted, config)
+
+
+def list_runs(url: str) -> list[dict[str, Any]]:
+    """Return all runs of a store with their counts, the oldest first."""
+    found = []
+    with open_once(url) as reader:
+        for row in reader.runs():
+            total = Tally()
+            for batch in reader.batches(row.run):
+                add(total, tally_from(batch.tally))
+            found.append(
+                {
+                    "run_id": row.run,
+                    "kind": row.kind,
+                    "status": status_of(row),
+                    "parent": row.parent,
+                    "started_at": row.started_at,
+                    "finished_at": row.finished_at,
+                    "counts": msgspec.to_builtins(total.counts),
+                }
+            )
+    return found
+
+
+def list_rejects(run: int | None, url: str) -> Iterator[str]:
+    """Yield the rejected records of a run (by default of the latest) as JSON lines."""
+    with open_once(url) as reader:
+        rows = reader.runs()
+        row = next((row for row in reversed(rows) if run is None or row.run == run), None)
+        if row is None:
+            raise ConfigError(f"there is no run {run or ''} in {hide_password(url)}: see `membatch runs`")
+        names = [file["path"] for file in msgspec.json.decode(row.sources)["files"]]
+        for reject in reader.rejects(row.run):
+            entry = reject._asdict()
+            entry["source"] = names[reject.source]
+            entry["errors"] = msgspec.json.decode(reject.errors)
+            entry["advice"] = CODES[reject.code].advice if reject.code in CODES else None
+            try:
+                entry["raw"] = reject.raw.decode()
+            except UnicodeDecodeError:
+                entry["raw_base64"] = reject.raw
+                del entry["raw"]
+            yield msgspec.json.encode(entry).decode()
+
+
+@contextmanager
+def open_once(url: str) -> Iterator[Store]:
+    """Open a store for reading, for the length of the block."""
+    store = open_store(url, write=False)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def status_of(row: RunRow, is_held: bool = False) -> str:
+    """Return the status of a run; one that says it is running while nobody writes was interrupted."""
+    return "interrupted" if row.status == "running" and not is_held else row.status
+
+
+def report_from(store: Store, run: int, config: Config) -> Report:
+    """Return the report of a run that the store holds."""
+    row = next(row for row in store.runs() if row.run == run)
+    names = [file["path"] for file in msgspec.json.decode(row.sources)["files"]]
+    samples = [
+        sample_of(
+            names[reject.source],
+            reject.line,
+            reject.offset,
+            category=reject.category,
+            code=reject.code,
+            message=reject.message,
+            errors=msgspec.json.decode(reject.errors),
+            raw=reject.raw,
+            redact=config.redact,
+        )
+        for reject in itertools.islice(store.rejects(run), MAX_SAMPLES)
+    ]
+    return report_of(
+        Account(
+            run_id=run,
+            kind=row.kind,
+            status=status_of(row),
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            sources=names,
+            store=hide_password(config.store),
+            config=msgspec.json.decode(row.config),
+            batches=[tally_from(batch.tally) for batch in store.batches(run)],
+            samples=samples,
+            ending=msgspec.json.decode(row.summary) if row.summary else {},
+        )
+    )
+
+
+def tally_from(text: str) -> Tally:
+    """Return a tally that was stored with its batch."""
+    return msgspec.json.decode(text, type=Tally)

@@ -1,0 +1,160 @@
+"""Loading: a new run, and going on with one that was interrupted or stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from membatch import source as sources
+from membatch.config import Config, to_plain
+from membatch.errors import ConfigError, SourceError
+from membatch.plan import Checkpoint, MemoryKey
+from membatch.report import Report
+from membatch.run import (
+    Breaker,
+    Observer,
+    Stop,
+    checkpoint_of,
+    collected_by_batch,
+    prepared,
+)
+from membatch.runs.accounts import open_once, report_from, status_of, tally_from
+from membatch.runs.inputs import ITERABLE, Input, detected, looked_at, raw_batches, with_choices
+from membatch.runs.session import opened_session, to_json
+from membatch.runs.validation import validate
+from membatch.source import SourceFile
+from membatch.source.stream import STANDARD_INPUT
+from membatch.store import RunRow
+
+
+def process(
+    source: Input,
+    *,
+    store: str | None = None,
+    config: Config | None = None,
+    format: str | None = None,  # noqa: A002
+    dry_run: bool = False,
+    wait: bool = False,
+    observers: Sequence[Observer] = (),
+) -> Report:
+    """Load a source into a store and return the report.
+
+    `source` is a path, glob or folder, a sequence of these, "-" for standard input, or an iterable of dicts,
+    Memory objects or JSON texts. `store` and `format` go before what `config` says. With `dry_run` everything
+    happens and is rolled back. An observer is called with each batch's plan and tally after its commit.
+
+    Raises ConfigError, SourceError or StoreError; bad records are rejected, not raised.
+    """
+    config = with_choices(config or Config(), store, format).check()
+    if config.validation.timing == "only":
+        return validate(source, config=config)
+    files, values = looked_at(source)
+    if config.validation.timing == "before":
+        checked = _check_before(files, values, config)
+        if checked is not None:
+            return checked
+    with (
+        opened_session(config, dry_run=dry_run, wait=wait) as session,
+        Stop().listening() as stop,
+        collected_by_batch(),
+    ):
+        raws = raw_batches(files, values, config, Checkpoint())
+        raws, format_name = detected(raws, config)
+        first_key = session.store.next_key()
+        run = session.store.begin_run(
+            kind="load",
+            parent=None,
+            format=format_name,
+            sources=to_json({"files": files, "first_memory": first_key}),
+            config=to_json(to_plain(config)),
+        )
+        batches = prepared(raws, session.prepare(format_name), config.batch.workers, session.clock)
+        outcome = session.loader(run, first_key).load(batches, stop, observers=observers)
+        session.finish(run, outcome.status)
+        return report_from(session.store, run, config)
+
+
+def resume(
+    run: int | None = None,
+    *,
+    store: str | None = None,
+    config: Config | None = None,
+    force: bool = False,
+    wait: bool = False,
+    observers: Sequence[Observer] = (),
+) -> Report | None:
+    """Go on with an interrupted or stopped run (by default the latest) and return its report.
+
+    Returns None if there is nothing to resume. Of `config`, where it is given, the tolerance, the batch and
+    the log sections replace those of the run. Raises SourceError if a source changed, unless `force`.
+    """
+    config = with_choices(config or Config(), store, None)
+    with open_once(config.store) as reader:
+        row = _resumable(reader.runs(), run)
+        if row is None:
+            return None
+        config = _resumed_config(row, config)
+    with opened_session(config, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
+        begun = msgspec.json.decode(row.sources)
+        files = msgspec.convert(begun["files"], list[SourceFile])
+        number, checkpoint = checkpoint_of(session.store, row.run)
+        _refuse_changed(files[checkpoint.source :], row.run, force)
+        earlier = [tally_from(batch.tally) for batch in session.store.batches(row.run)]
+        if Breaker(config.tolerance, earlier).is_broken():
+            raise ConfigError(
+                f"run {row.run} stopped because its tolerance was reached: resume it with a raised "
+                "--max-errors or --max-error-rate"
+            )
+        session.store.reopen_run(row.run, to_json(to_plain(config)))
+        raws = raw_batches(files, None, config, checkpoint)
+        batches = prepared(raws, session.prepare(row.format), config.batch.workers, session.clock)
+        loader = session.loader(row.run, MemoryKey(begun["first_memory"]))
+        outcome = loader.load(batches, stop, first_number=number, earlier=earlier, observers=observers)
+        session.finish(row.run, outcome.status, resumed_from=msgspec.to_builtins(checkpoint))
+        return report_from(session.store, row.run, config)
+
+
+def _check_before(files: list[SourceFile], values: Iterable[Any] | None, config: Config) -> Report | None:
+    """Return the report of a validation that broke the tolerance, or None if the load may begin."""
+    if values is not None or any(file.path == STANDARD_INPUT for file in files):
+        raise ConfigError('validation.timing = "before" reads the source twice: name files, not a stream')
+    checked = validate([file.path for file in files], config=config)
+    return checked if checked.status != "done" else None
+
+
+def _resumable(rows: list[RunRow], run: int | None) -> RunRow | None:
+    open_rows = [row for row in rows if row.kind == "load" and status_of(row) in ("interrupted", "stopped")]
+    if run is None:
+        return open_rows[-1] if open_rows else None
+    row = next((row for row in rows if row.run == run), None)
+    if row is None:
+        raise ConfigError(f"there is no run {run}: see `membatch runs`")
+    if row.kind == "retry":
+        raise ConfigError(f"run {run} is a retry: retry run {row.parent} again, what succeeded is marked")
+    return row if row in open_rows else None
+
+
+def _resumed_config(row: RunRow, given: Config) -> Config:
+    stored = msgspec.convert(msgspec.json.decode(row.config), Config, strict=False)
+    return msgspec.structs.replace(
+        stored,
+        store=given.store,
+        redact=given.redact,
+        batch=given.batch,
+        tolerance=given.tolerance,
+        log=given.log,
+    ).check()
+
+
+def _refuse_changed(files: list[SourceFile], run: int, force: bool) -> None:
+    for file in files:
+        if file.path in (ITERABLE, STANDARD_INPUT):
+            raise SourceError(
+                f"run {run} read a stream, which cannot be read again: run the whole input again, what is stored "
+                "will be recognised"
+            )
+        change = None if force else sources.changes(file)
+        if change is not None:
+            raise SourceError(f"{change}: resume would skip or repeat records; use --force if you know it is safe")

@@ -1,0 +1,87 @@
+"""An open store with its index, for one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from membatch.config import Config
+from membatch.decide import rules_of
+from membatch.fingerprint import canonical_text
+from membatch.monitor import Clock, Resources
+from membatch.plan import MemoryKey
+from membatch.prepare import Prepare, Tokenize
+from membatch.run import (
+    Loader,
+)
+from membatch.store import Store, open_store
+
+
+class Session:
+    """An open store with its index, for one run."""
+
+    def __init__(self, config: Config, *, dry_run: bool = False, wait: bool = False) -> None:
+        from membatch.similarity.index import Index  # compiled code: loaded only where it is used
+
+        self.config = config
+        self.rules = rules_of(config)
+        self.store: Store = open_store(config.store, config.dedup.scope, dry_run=dry_run, wait=wait)
+        try:
+            self.tokenize: Tokenize | None = None
+            if config.dedup.strategy == "similar":
+                from membatch.similarity.tokens import tokenize
+
+                self.tokenize = tokenize
+                self._add_missing_tokens(tokenize)
+            self.index = Index(config.dedup.strategy, min(self.rules.threshold, self.rules.review_from))
+            self.index.load(self.store.fingerprints())
+        except BaseException:
+            self.store.close()
+            raise
+        self.clock = Clock()
+        self.resources = Resources()
+
+    def _add_missing_tokens(self, tokenize: Tokenize) -> None:
+        while rows := self.store.missing_tokens():
+            tokens = tokenize([canonical_text(summary) for _, _, summary in rows])
+            named = zip(tokens, rows, strict=True)
+            self.store.add_tokens([(found, memory, number) for found, (memory, number, _) in named])
+
+    def prepare(self, format_name: str) -> Prepare:
+        return Prepare(self.config, format_name, self.tokenize)
+
+    def loader(self, run: int, first_of_run: MemoryKey, *, forgive: frozenset[bytes] = frozenset()) -> Loader:
+        return Loader(
+            self.store,
+            self.index,
+            self.rules,
+            self.config,
+            run=run,
+            first_of_run=first_of_run,
+            refused={digest for digest in self.store.conflicting_digests() if digest not in forgive},
+            clock=self.clock,
+        )
+
+    def finish(self, run: int, status: str, **ending: Any) -> None:
+        ending["seconds"] = self.clock.seconds()
+        ending["stages"] = self.clock.stages
+        ending["resources"] = self.resources.used()
+        self.store.finish_run(run, status, msgspec.json.encode(ending).decode())
+
+
+@contextmanager
+def opened_session(config: Config, **options: bool) -> Iterator[Session]:
+    """Open a session for the length of the block."""
+    session = Session(config, **options)
+    try:
+        yield session
+    finally:
+        session.store.close()
+
+
+def to_json(value: Any) -> str:
+    """Return a value as JSON text."""
+    return msgspec.json.encode(value).decode()
