@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from membatch import Memory, validate_memory
+from membatch.consistency import Valid
 from membatch.memory import camel, json_schema
 from membatch.spelling import Spelling, canonical
-from membatch.validate import Valid, Validator
+from membatch.validate import Validator
 
 WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no summary": ({}, ["summary-missing"]),

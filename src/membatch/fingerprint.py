@@ -7,6 +7,7 @@ fingerprints were made by another one. Data in: Memory. Data out: bytes and inte
 from __future__ import annotations
 
 import hashlib
+import operator
 import unicodedata
 from typing import Any, Final, NewType
 
@@ -22,9 +23,11 @@ ID_NAMESPACE: Final = bytes.fromhex("6f4a1c0e5b7d4f0c9a3e2d8171c4be59")
 
 NormalText = NewType("NormalText", str)
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+# Writes a record with all keys sorted: struct fields stand in alphabetical order already.
+encode_record = _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.decode
 _sha256 = hashlib.sha256
+_blake2b = hashlib.blake2b
 _LARGEST_EXACT_INTEGER: Final = 2**53
 _VERSION: Final = str(HASH_VERSION)
 
@@ -74,10 +77,15 @@ def _doubles(value: Any) -> Any:
     return int(number) if number.is_integer() and abs(number) < _LARGEST_EXACT_INTEGER else number
 
 
-def canonical_text(text: str) -> NormalText:
-    """Return a text with everything folded that does not count: NFKC, case, white space, final full stops."""
+def canonical_text(text: str, *, has_controls: bool = True) -> NormalText:
+    """Return a text with everything folded that does not count: NFKC, case, white space, final full stops.
+
+    `has_controls` may be False where a text is known to hold no control characters, which saves time.
+    """
     if text.isascii():
         folded = text.lower()
+        if not has_controls and "  " not in folded:  # its only white space is single spaces
+            return NormalText(folded.strip(" ").rstrip(" ."))
     else:
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return NormalText(" ".join(folded.split()).rstrip(" .。"))
@@ -90,9 +98,9 @@ def content_hash(memory: Memory, summary: NormalText, match_scope: str) -> Conte
     and the sorted participant ids.
     """
     content = canonical_text(memory.content) if memory.content else ""
-    people = sorted([person.id for person in memory.participants])
+    people = "\0".join(sorted([person.id for person in memory.participants]))
     # Validated texts hold no U+0000, so that it separates them; each number and name has a place of its own.
-    said = "\0".join((_VERSION, summary, content, match_scope, memory.subject or "", *people))
+    said = f"{_VERSION}\0{summary}\0{content}\0{match_scope}\0{memory.subject or ''}\0{people}"
     return ContentHash(_sha256(said.encode()).digest()[:DIGEST_BYTES])
 
 
@@ -116,27 +124,32 @@ def uuid5(*parts: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
-def id_hash(match_scope: str, identity: str) -> int:
-    """Return 64 bits, as a signed integer, by which an id is found within its match scope."""
-    name = f"{match_scope}\n{identity}".encode()
-    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little", signed=True)
+def id_hash(match_scope: str, identity: str) -> bytes:
+    """Return 8 bytes by which an id is found within its match scope; a store keeps them as a signed integer."""
+    return _blake2b(f"{match_scope}\n{identity}".encode(), digest_size=8).digest()
 
 
 class MatchScopes:
     """The match scope of each record, as text: the values of the scope fields as a JSON array."""
 
     def __init__(self, fields: tuple[str, ...]) -> None:
-        self._fields = fields
-        self._texts: dict[tuple[str | None, ...], str] = {}
+        self._values_of = operator.attrgetter(*fields)
+        self._texts: dict[Any, str] = {}
+        self._of_none = self._text((None,) * len(fields))
 
     def __call__(self, memory: Memory) -> str:
         """Return the match scope of a record."""
         scope = memory.scope
-        values = tuple([getattr(scope, name) or None for name in self._fields]) if scope is not None else ()
+        if scope is None:
+            return self._of_none
+        values = self._values_of(scope)
         text = self._texts.get(values)
         if text is None:
             if len(self._texts) > 100_000:  # bounded, whatever the number of scopes
                 self._texts.clear()
-            padded = values or (None,) * len(self._fields)
-            text = self._texts[values] = _encode(padded).decode()
+            text = self._texts[values] = self._text(values if isinstance(values, tuple) else (values,))
         return text
+
+    @staticmethod
+    def _text(values: tuple[str | None, ...]) -> str:
+        return _encode([value or None for value in values]).decode()

@@ -14,6 +14,7 @@ import msgspec
 
 from membatch import fingerprint
 from membatch.config import Config, hide_password, to_plain
+from membatch.consistency import Invalid
 from membatch.decide import rules_of
 from membatch.errors import ConfigError
 from membatch.merge import Survivor, merge
@@ -23,7 +24,7 @@ from membatch.report import Report
 from membatch.runs.accounts import open_once, report_from
 from membatch.similarity.guards import Facts
 from membatch.store import Blocker, Store, open_store
-from membatch.validate import Invalid, Validator
+from membatch.validate import Validator
 
 
 def undo(run: int, *, store: str | None = None, cascade: bool = False, wait: bool = False) -> Report:

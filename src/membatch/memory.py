@@ -1,6 +1,7 @@
 """What a memory is: the record's types and limits, from which its JSON Schema is generated.
 
-Rule: the schema is written once, here, as msgspec Structs; decoding into them is the validation.
+Rule: the schema is written once, here, as msgspec Structs; decoding into them is the validation. The fields of
+each stand in alphabetical order, so that a record is encoded with sorted keys without being sorted.
 Data in: nothing. Data out: types, `json_schema()`, the canonical emotion names.
 """
 
@@ -53,96 +54,96 @@ class _Part(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, kw_o
     """What all parts of a record share: defaults are not written, unknown fields are not dropped unseen."""
 
 
-class Participant(_Part):
+class Participant(_Part, kw_only=True):
     """Somebody who took part; `id` is unique within the record."""
 
+    aliases: list[str] = []
     id: Identifier
+    metadata: dict[str, Any] = {}
     name: str | None = None
     role: str | None = None
-    aliases: list[str] = []
-    metadata: dict[str, Any] = {}
 
 
-class Scope(_Part):
+class Scope(_Part, kw_only=True):
     """Whose memory this is; by default user_id and namespace make the match scope."""
 
-    user_id: str | None = None
     agent_id: str | None = None
-    session_id: str | None = None
     namespace: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
 
 
-class Marker(_Part):
+class Marker(_Part, kw_only=True):
     """A piece of evidence for a feeling."""
 
-    type: str
-    text: str
     confidence: UnitInterval | None = None
+    text: str
+    type: str
 
 
-class EmotionalContext(_Part):
+class EmotionalContext(_Part, kw_only=True):
     """What was felt: intensity from 0 to 1, valence from -1 (unpleasant) to 1 (pleasant)."""
 
+    events: list[str] = []
+    intensity: UnitInterval | None = None
+    markers: list[Marker] = []
     primary: str | None = None
     primary_raw: str | None = None
     secondary: list[str] = []
-    intensity: UnitInterval | None = None
-    valence: Polarity | None = None
-    themes: list[str] = []
-    markers: list[Marker] = []
-    events: list[str] = []
     temporal: dict[str, Any] = {}
+    themes: list[str] = []
+    valence: Polarity | None = None
 
 
-class ParticipantDynamics(_Part):
+class ParticipantDynamics(_Part, kw_only=True):
     """How one participant stands in the relationship; whatever else is said of them is metadata."""
 
-    participant_id: Identifier
     metadata: dict[str, Any] = {}
+    participant_id: Identifier
 
 
-class RelationshipDynamics(_Part):
+class RelationshipDynamics(_Part, kw_only=True):
     """How the people relate; strength from 0 to 1."""
 
+    balance: str | None = None
+    participants: list[ParticipantDynamics] = []
     pattern: str | None = None
     quality: str | None = None
     strength: UnitInterval | None = None
-    balance: str | None = None
-    participants: list[ParticipantDynamics] = []
 
 
-class Source(_Part):
+class Source(_Part, kw_only=True):
     """Where the memory was before: the system, its id there, the document."""
 
-    system: str | None = None
     external_id: str | None = None
+    system: str | None = None
     uri: str | None = None
 
 
-class Memory(_Part):
+class Memory(_Part, kw_only=True):
     """One memory record, as it is stored; times are UTC after validation."""
 
-    summary: Summary
-    id: Identifier | None = None
-    content: str | None = None
-    kind: str | None = None
-    subject: str | None = None
-    participants: Annotated[list[Participant], Meta(max_length=MAX_PARTICIPANTS)] = []
-    source_message_ids: list[str] = []
-    scope: Scope | None = None
     confidence: UnitInterval | None = None
+    content: str | None = None
+    created_at: Time | None = None
     emotional_context: EmotionalContext | None = None
-    relationship_dynamics: RelationshipDynamics | None = None
+    extracted_at: Time | None = None
+    id: Identifier | None = None
+    kind: str | None = None
+    metadata: dict[str, Any] = {}
     occurred_at: Time | None = None
+    participants: Annotated[list[Participant], Meta(max_length=MAX_PARTICIPANTS)] = []
+    relationship_dynamics: RelationshipDynamics | None = None
+    schema_version: int | None = None
+    scope: Scope | None = None
+    source: Source | None = None
+    source_message_ids: list[str] = []
+    subject: str | None = None
+    summary: Summary
+    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)] = []
+    updated_at: Time | None = None
     valid_from: Time | None = None
     valid_until: Time | None = None
-    created_at: Time | None = None
-    updated_at: Time | None = None
-    extracted_at: Time | None = None
-    tags: Annotated[list[Tag], Meta(max_length=MAX_TAGS)] = []
-    source: Source | None = None
-    metadata: dict[str, Any] = {}
-    schema_version: int | None = None
 
 
 TIME_FIELDS: Final = ("occurred_at", "valid_from", "valid_until", "created_at", "updated_at", "extracted_at")

@@ -86,7 +86,7 @@ class RawBatch(msgspec.Struct, kw_only=True):
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """Records ready to be decided, as columns; where `rejections` has an entry the other columns are empty."""
+    """Records ready to be decided, as columns; where `rejections` has an entry the other columns hold nothing."""
 
     positions: list[Position]
     ids: list[str]
@@ -94,7 +94,7 @@ class Batch(msgspec.Struct, kw_only=True):
     records: list[bytes]  # canonical JSON without the id
     digests: list[Digest]
     content_hashes: list[ContentHash]
-    id_hashes: list[int]  # signed 64-bit
+    id_hashes: list[bytes]  # 8 bytes each
     tokens: list[bytes]  # token hashes, 8 bytes each, sorted; empty when not asked for
     rejections: dict[int, Rejection]
     warnings: dict[int, tuple[FieldWarning, ...]]

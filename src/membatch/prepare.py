@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from membatch.config import Config
+from membatch.consistency import Invalid, Valid, is_plain
 from membatch.errors import Category
-from membatch.fingerprint import MatchScopes, canonical_text, content_hash, derived_id, id_hash, record_json
+from membatch.fingerprint import (
+    DIGEST_BYTES,
+    MatchScopes,
+    canonical_text,
+    content_hash,
+    derived_id,
+    encode_record,
+    id_hash,
+)
 from membatch.fingerprint import digest as digest_of
 from membatch.formats import known_formats
 from membatch.formats.native import from_row
 from membatch.plan import Batch, ContentHash, Digest, Position, RawBatch, Rejection
-from membatch.validate import Invalid, Validator, unreadable
+from membatch.validate import NUL, REFUSALS, Validator, unreadable
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
@@ -30,53 +39,67 @@ ROW: Final = "row"
 Tokenize = Callable[[Sequence[str]], list[bytes]]
 
 
+_NO_DIGEST: Final = Digest(b"\0" * DIGEST_BYTES)
+_NO_HASH: Final = ContentHash(b"\0" * DIGEST_BYTES)
+_BACKSLASH: Final = 0x5C
+_NO_ID: Final = b"\0" * 8
+
+
+class Found(NamedTuple):
+    """Records as JSON texts, with what a rejection of each would keep (and in which format, None the run's)."""
+
+    positions: list[Position]
+    records: list[bytes]
+    raws: list[bytes]
+    formats: list[str | None] | None
+    rejected: dict[int, Rejection]
+
+    def add(self, position: Position, record: bytes | Rejection, raw: bytes, kind: str | None) -> None:
+        """Add a record, or what takes its place."""
+        if isinstance(record, Rejection):
+            self.rejected[len(self.positions)] = record
+            record = b""
+        self.positions.append(position)
+        self.records.append(record)
+        self.raws.append(raw)
+        if self.formats is not None:
+            self.formats.append(kind)
+
+
 class Prepare:
     """`prepare` with its rules resolved once: the format, the limits, the scope fields, the tokens."""
 
     def __init__(self, config: Config, format_name: str, tokenize: Tokenize | None = None) -> None:
         self._format = known_formats()[format_name]
-        self._validate = Validator(max_depth=config.source.max_depth)
+        self._validator = Validator(max_depth=config.source.max_depth)
         self._scope_of = MatchScopes(config.dedup.scope)
         self._tokenize = tokenize
 
     def __call__(self, raw: RawBatch) -> Batch:
         """Return the batch of all records that the raw batch holds, in order."""
-        batch = Batch(
-            positions=[],
-            ids=[],
-            scopes=[],
-            records=[],
-            digests=[],
-            content_hashes=[],
-            id_hashes=[],
-            tokens=[],
-            rejections={},
-            warnings={},
-            after=raw.after,
-            read_bytes=sum(map(len, raw.items)),
-        )
-        texts: list[str] = []
-        native = self._format.is_native
-        direct = native and not raw.flat and not raw.skip
+        if self._format.is_native and not raw.flat and not raw.skip:
+            found = Found(raw.positions, raw.items, raw.items, None, raw.rejected)
+        else:
+            found = self._found(raw)
+        return self._batch(found, raw)
+
+    def _found(self, raw: RawBatch) -> Found:
+        """Return the records that the items of a raw batch hold."""
+        found = Found([], [], [], [], {})
         for number, item in enumerate(raw.items):
             position = raw.positions[number]
-            if raw.rejected and number in raw.rejected:
-                _add_rejection(batch, texts, position, raw.rejected[number])
-            elif direct:
-                self._add(batch, texts, position, item, item, None)
-            else:
-                records = self._convert(item)
-                for index in range(raw.skip if number == 0 else 0, len(records)):
-                    here = position if index == 0 else msgspec.structs.replace(position, index=index)
+            if number in raw.rejected:
+                found.add(position, raw.rejected[number], b"", None)
+                continue
+            records = self._convert(item)
+            for index in range(raw.skip if number == 0 else 0, len(records)):
+                here = position if index == 0 else msgspec.structs.replace(position, index=index)
+                if self._format.is_native:  # a rejection keeps the row itself, else the record that the format made
+                    found.add(here, records[index], item, ROW)
+                else:
                     record = records[index]
-                    if isinstance(record, Rejection):
-                        _add_rejection(batch, texts, here, record)
-                    elif native:  # a rejection keeps the row itself, else the record that the format made
-                        self._add(batch, texts, here, record, item, ROW)
-                    else:
-                        self._add(batch, texts, here, record, record, NATIVE)
-        batch.tokens = self._tokenize(texts) if self._tokenize is not None else []
-        return batch
+                    found.add(here, record, record if isinstance(record, bytes) else b"", NATIVE)
+        return found
 
     def _convert(self, item: bytes) -> list[bytes | Rejection]:
         try:
@@ -97,51 +120,87 @@ class Prepare:
             return [_reject(item, "conversion", "nothing-found", message)]
         return list(records)
 
-    def _add(
-        self, batch: Batch, texts: list[str], position: Position, record: bytes, raw: bytes, kind: str | None
-    ) -> None:
-        """Add a record; if it is not valid, `raw` in format `kind` is what its rejection keeps."""
-        outcome = self._validate(record)
-        if isinstance(outcome, Invalid):
-            rejection = Rejection(
-                category=outcome.category,
-                code=outcome.code,
-                message=outcome.message,
-                raw=raw,
-                errors=outcome.errors,
-                format=kind,
-            )
-            _add_rejection(batch, texts, position, rejection)
-            return
-        memory, warnings, odd_numbers = outcome
-        if warnings:
-            batch.warnings[len(batch.positions)] = warnings
-        scope = self._scope_of(memory)
-        encoded = record_json(memory)
-        digest = digest_of(memory, encoded, odd_numbers=odd_numbers)
-        summary = canonical_text(memory.summary)
-        identity = memory.id or derived_id(memory, scope, digest)
-        batch.positions.append(position)
-        batch.ids.append(identity)
-        batch.scopes.append(scope)
-        batch.records.append(encoded)
-        batch.digests.append(digest)
-        batch.content_hashes.append(content_hash(memory, summary, scope))
-        batch.id_hashes.append(id_hash(scope, identity))
-        texts.append(summary)
+    def _batch(self, found: Found, raw: RawBatch) -> Batch:
+        """Validate and fingerprint records; this loop is hot, so that what it calls is bound once."""
+        rejections, warnings = dict(found.rejected), {}
+        ids: list[str] = []
+        scopes: list[str] = []
+        records: list[bytes] = []
+        digests: list[Digest] = []
+        content_hashes: list[ContentHash] = []
+        id_hashes: list[bytes] = []
+        texts: list[str] = []
+        validator, scope_of = self._validator, self._scope_of
+        decode = validator.decoder
+        for number, record in enumerate(found.records):
+            memory, odd_numbers = None, False
+            if number not in rejections:
+                outcome: Valid | Invalid | None = None
+                try:
+                    memory = decode(record)
+                except REFUSALS:
+                    outcome = validator.second_look(record)
+                    decode = validator.decoder
+                else:
+                    if not is_plain(memory) or (record.find(_BACKSLASH) >= 0 and NUL in record):
+                        outcome = validator.settled(memory, record)
+                if outcome is not None:
+                    if isinstance(outcome, Invalid):
+                        rejections[number] = _refused(outcome, found, number)
+                        memory = None
+                    else:
+                        memory, odd_numbers = outcome.memory, outcome.odd_numbers
+                        if outcome.warnings:
+                            warnings[number] = outcome.warnings
+            if memory is None:
+                ids.append("")
+                scopes.append("")
+                records.append(b"")
+                digests.append(_NO_DIGEST)
+                content_hashes.append(_NO_HASH)
+                id_hashes.append(_NO_ID)
+                texts.append("")
+                continue
+            scope = scope_of(memory)
+            identity, memory.id = memory.id, None
+            encoded = encode_record(memory)
+            digest = digest_of(memory, encoded, odd_numbers=odd_numbers)
+            summary = canonical_text(memory.summary, has_controls=record.find(_BACKSLASH) >= 0)
+            if identity is None:
+                identity = derived_id(memory, scope, digest)
+            ids.append(identity)
+            scopes.append(scope)
+            records.append(encoded)
+            digests.append(digest)
+            content_hashes.append(content_hash(memory, summary, scope))
+            id_hashes.append(id_hash(scope, identity))
+            texts.append(summary)
+        return Batch(
+            positions=found.positions,
+            ids=ids,
+            scopes=scopes,
+            records=records,
+            digests=digests,
+            content_hashes=content_hashes,
+            id_hashes=id_hashes,
+            tokens=self._tokenize(texts) if self._tokenize is not None else [],
+            rejections=rejections,
+            warnings=warnings,
+            after=raw.after,
+            read_bytes=sum(map(len, raw.items)),
+        )
+
+
+def _refused(outcome: Invalid, found: Found, number: int) -> Rejection:
+    return Rejection(
+        category=outcome.category,
+        code=outcome.code,
+        message=outcome.message,
+        raw=found.raws[number],
+        errors=outcome.errors,
+        format=None if found.formats is None else found.formats[number],
+    )
 
 
 def _reject(raw: bytes, category: Category, code: str, message: str, exception: str | None = None) -> Rejection:
     return Rejection(category=category, code=code, message=message, raw=raw, exception=exception)
-
-
-def _add_rejection(batch: Batch, texts: list[str], position: Position, rejection: Rejection) -> None:
-    batch.rejections[len(batch.positions)] = rejection
-    batch.positions.append(position)
-    batch.ids.append("")
-    batch.scopes.append("")
-    batch.records.append(b"")
-    batch.digests.append(Digest(b""))
-    batch.content_hashes.append(ContentHash(b""))
-    batch.id_hashes.append(0)
-    texts.append("")

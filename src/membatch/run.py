@@ -196,6 +196,36 @@ def _timed(raws: Iterator[RawBatch], clock: Clock) -> Iterator[RawBatch]:
         yield raw
 
 
+class Ahead:
+    """An iterator whose next item can be worked out before it is asked for, while something else is waited for."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = iter(batches)
+        self._ready: Batch | None = None
+        self._fault: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        if self._ready is None:
+            self.prefetch()
+        if self._fault is not None:
+            raise self._fault
+        batch, self._ready = self._ready, None
+        if batch is None:
+            raise StopIteration
+        return batch
+
+    def prefetch(self) -> None:
+        """Work the next item out; what goes wrong is raised when it is asked for."""
+        if self._ready is None and self._fault is None:
+            try:
+                self._ready = next(self._batches, None)
+            except Exception as fault:
+                self._fault = fault
+
+
 class Loader:
     """Loads prepared batches into an open store, one transaction each."""
 
@@ -215,6 +245,7 @@ class Loader:
         self._run, self._first_of_run, self._refused = run, first_of_run, refused
         self._clock, self._resources = clock, Resources()
         self._next_key = store.next_key()
+        self._ahead = Ahead(())
 
     def load(
         self,
@@ -230,7 +261,8 @@ class Loader:
         breaker = Breaker(self._config.tolerance, earlier)
         tallies: list[Tally] = []
         size = batch_size(self._config)
-        for whole in batches:
+        self._ahead = Ahead(batches)
+        for whole in self._ahead:
             start = 0
             while start < len(whole):
                 batch = sliced(whole, start, start + size)
@@ -317,14 +349,21 @@ class Loader:
 
     def _transact(self, plan: Plan, number: int, tally: Tally, resolve: Callable[[Plan], list[int]] | None) -> None:
         encoded = msgspec.json.encode(tally)
-        transaction = self._store.transaction(self._run, number)
-        with transaction as open_transaction:
-            with self._clock.stage("write"):
-                open_transaction.apply(plan, plan.checkpoint(), encoded)
-                if resolve is not None:
-                    open_transaction.resolve(resolve(plan))
+        prepared_in = 0.0
+
+        def meanwhile() -> None:
+            nonlocal prepared_in
             begun = time.perf_counter()
-        self._clock.add("commit", time.perf_counter() - begun)
+            self._ahead.prefetch()
+            prepared_in = time.perf_counter() - begun
+
+        with self._store.transaction(self._run, number, meanwhile) as transaction:
+            with self._clock.stage("write"):
+                transaction.apply(plan, plan.checkpoint(), encoded)
+                if resolve is not None:
+                    transaction.resolve(resolve(plan))
+            begun = time.perf_counter()
+        self._clock.add("commit", time.perf_counter() - begun - prepared_in)
 
     def _isolate(self, plan: Plan, hits: Hits, rows: dict[MemoryKey, StoredRow], error: RefusedError) -> Plan:
         """Find the record that the database refuses, reject it, and decide the rest anew."""

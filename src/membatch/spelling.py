@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -123,12 +124,12 @@ class Spelling:
         self._containers: dict[Struct, list[tuple[str, type]]] = {}
         self._deep: dict[Struct, list[tuple[str, Nested]]] = {}
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Memory)
+        # Until something is learned the decoder itself, so that a regular record costs no call more.
+        self.decode: Callable[[bytes], Memory] = self._decoder.decode
 
-    def decode(self, raw: bytes) -> Memory:
+    def _decode(self, raw: bytes) -> Memory:
         """Return the record; raises msgspec.ValidationError also for names not learned yet."""
         record = self._decoder.decode(raw)
-        if not self._learned:
-            return typing.cast(Memory, record)
         self._settle(Memory, record, "", None)
         return msgspec.convert(record, Memory, from_attributes=True)
 
@@ -159,6 +160,7 @@ class Spelling:
         for struct in reversed(STRUCTS):  # the innermost first
             self._generate_one(struct)
         self._decoder = msgspec.json.Decoder(self._wire[Memory])
+        self.decode = self._decode
 
     def _generate_one(self, struct: Struct) -> None:
         fields: list[tuple[str, Any, Any]] = []

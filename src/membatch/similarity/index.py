@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from membatch.plan import Batch, Duplicate, Hits, Hold, Insert, MemoryKey, Merge, Plan, Reject, Similar
+from membatch.plan import Batch, Hits, Hold, Insert, MemoryKey, Merge, Plan, Similar
 from membatch.similarity.known import Known, digest_columns, hash_column, id_column
 
 if TYPE_CHECKING:
@@ -97,42 +97,49 @@ class Index:
         """Make a committed plan's fingerprints known."""
         batch = plan.batch
         records: list[int] = []
-        memories: list[int] = []
-        ids: list[int] = []
-        dead: list[bool] = []
-        places: dict[int, list[int]] = {}
-        founded: dict[int, MemoryKey] = {}  # record -> memory
+        memories: list[MemoryKey] = []
+        founders: list[bool] = []
+        replacing: list[int] = []  # places in the lists above
         for step in plan.steps:
-            match step:
-                case Insert(record, key) | Hold(record, key):
-                    ids.append(batch.id_hashes[record])
-                    founded[record] = key
-                case Merge(record, key):
-                    if step.replaces:
-                        self._known.retire(key)
-                        if self._join is not None:
-                            self._join.retire(key)
-                        founded = {other: memory for other, memory in founded.items() if memory != key}
-                        founded[record] = key
-                        for place in places.get(key, ()):
-                            dead[place] = True
-                    ids.append(0)
-                case Duplicate() | Reject():
-                    continue
-            places.setdefault(key, []).append(len(records))
-            records.append(record)
-            memories.append(key)
-            dead.append(False)
+            kind = type(step)
+            if kind is Insert or kind is Hold:
+                memories.append(step.key)  # type: ignore[union-attr]
+            elif kind is Merge:
+                memories.append(step.memory)  # type: ignore[union-attr]
+                if step.replaces:  # type: ignore[union-attr]
+                    replacing.append(len(records))
+            else:
+                continue
+            records.append(step.record)
+            founders.append(kind is not Merge)
+        dead = self._replace(memories, founders, replacing)
         if self._join is not None:
-            self._join.keep(list(founded.items()))
+            founding = [place for place, founds in enumerate(founders) if founds and not dead[place]]
+            founding += [place for place in replacing if not dead[place]]
+            self._join.keep(sorted([(records[place], memories[place]) for place in founding]))
         if records:
+            rows = np.array(records)
             self._known.add(
-                digest_columns([batch.digests[record] for record in records]),
-                hash_column([batch.content_hashes[record] for record in records]),
-                id_column(ids),
+                digest_columns(batch.digests)[rows],
+                hash_column(batch.content_hashes)[rows],
+                np.where(founders, id_column(batch.id_hashes)[rows], 0),
                 np.array(memories, np.uint32),
                 np.array(dead, np.bool_),
             )
+
+    def _replace(self, memories: list[MemoryKey], founders: list[bool], replacing: list[int]) -> list[bool]:
+        """Retire what the steps at some places replace; return which places lead to their memory no longer."""
+        dead = [False] * len(memories)
+        if not replacing:
+            return dead
+        replaced = [memories[place] for place in replacing]
+        self._known.retire(replaced)
+        if self._join is not None:
+            self._join.retire(replaced)
+        last = dict(zip(replaced, replacing, strict=True))
+        for place, memory in enumerate(memories):
+            dead[place] = place < last.get(memory, -1)
+        return dead
 
 
 def _where(memories: npt.NDArray[np.int64]) -> dict[int, MemoryKey]:

@@ -143,9 +143,9 @@ class Join:
         self._batch = 0
         self._insert(first, self._size)
 
-    def retire(self, memory: MemoryKey) -> None:
-        """Take the founder of a memory out: another record has replaced it."""
-        self._alive[: self._size] &= self._memories[: self._size] != memory
+    def retire(self, memories: list[MemoryKey]) -> None:
+        """Take the founders of memories out: other records have replaced them."""
+        self._alive[: self._size] &= ~np.isin(self._memories[: self._size], memories)
 
     def load(self, tokens: list[bytes], scopes: npt.NDArray[np.int32], memories: npt.NDArray[np.uint32]) -> None:
         """Enter founders for good."""

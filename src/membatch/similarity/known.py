@@ -15,6 +15,7 @@ from membatch.plan import MemoryKey
 from membatch.similarity.slots import GROWTH, Rows, Slots, UInts
 
 _COLUMNS = ("_keys", "_checks", "_hashes", "_ids", "_memories", "_following", "_dead")
+_BLOCK = 1 << 20
 
 
 class Known:
@@ -100,15 +101,16 @@ class Known:
             return np.zeros(len(rows), np.int64)
         return np.where(rows >= 0, self._memories[rows], 0)
 
-    def retire(self, memory: MemoryKey) -> None:
-        """Let the content hashes that lead to a memory lead there no longer (its record was replaced)."""
-        self._dead[: self._size] |= self._memories[: self._size] == memory
+    def retire(self, memories: list[MemoryKey]) -> None:
+        """Let the content hashes that lead to memories lead there no longer (their records were replaced)."""
+        for start in range(0, self._size, _BLOCK):
+            block = slice(start, min(start + _BLOCK, self._size))
+            self._dead[block] |= np.isin(self._memories[block], memories)
 
 
 def digest_columns(digests: list[Any]) -> UInts:
-    """Return digests of 16 bytes as an array (n, 2); an empty digest, of a rejected record, gives zeros."""
-    joined = b"".join([digest or b"\0" * 16 for digest in digests])
-    return np.frombuffer(joined, np.uint64).reshape(-1, 2)
+    """Return digests of 16 bytes as an array (n, 2)."""
+    return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
 
 
 def hash_column(hashes: list[Any]) -> UInts:
@@ -116,6 +118,6 @@ def hash_column(hashes: list[Any]) -> UInts:
     return digest_columns(hashes)[:, 0].copy()
 
 
-def id_column(ids: list[int]) -> UInts:
-    """Return signed 64-bit id hashes as an array (n,) of unsigned ones."""
-    return np.array(ids, np.int64).view(np.uint64)
+def id_column(ids: list[bytes]) -> UInts:
+    """Return id hashes of 8 bytes as an array (n,)."""
+    return np.frombuffer(b"".join(ids), np.uint64)

@@ -19,6 +19,8 @@ GROWTH: Final = 1.3
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _HALF: Final = np.uint64(32)
 _FREE: Final = -1
+_MARGIN: Final = 1024  # slots behind the last home
+_BLOCK: Final = 1 << 16
 
 
 class Slots:
@@ -26,7 +28,7 @@ class Slots:
 
     def __init__(self) -> None:
         self._capacity = 1024
-        self._rows = np.full(2 * self._capacity, _FREE, np.int32)
+        self._rows = np.full(self._capacity + _MARGIN, _FREE, np.int32)
         self._used = 0
 
     def _homes(self, keys: UInts) -> Rows:
@@ -55,31 +57,32 @@ class Slots:
         """Enter rows under keys that are not in the table, each key once; `keys` is the caller's whole column."""
         self._used += len(rows)
         if self._used > MAX_LOAD * self._capacity:
-            known = self._rows[self._rows != _FREE]
-            self._rebuild(keys, np.concatenate([known.astype(np.int64), rows]))
-            return
+            self._rebuild(keys, int(self._used / MAX_LOAD * GROWTH))
+        while not self._enter(keys, rows):
+            self._rebuild(keys, int(self._capacity * GROWTH))
+
+    def _enter(self, keys: UInts, rows: Rows) -> bool:
+        """Enter rows; return False, with none of them entered twice, if one found no place before the end."""
         active, at = rows, self._homes(keys[rows])
         while active.size:
             if at.max() >= len(self._rows) - 1:  # the last slot stays free, it ends every search
-                known = self._rows[self._rows != _FREE]
-                self._rebuild(keys, np.concatenate([known.astype(np.int64), active]))
-                return
+                self._rows[np.isin(self._rows, rows)] = _FREE
+                return False
             free = self._rows[at] == _FREE
             self._rows[at[free]] = active[free]  # of several rows for one slot the last one gets it
             waiting = self._rows[at] != active
             active, at = active[waiting], at[waiting] + 1
+        return True
 
-    def _rebuild(self, keys: UInts, rows: Rows) -> None:
-        """Lay the table out anew: in order of their homes, each row takes the first slot that is free."""
-        self._used = len(rows)
-        self._capacity = max(self._capacity, int(len(rows) / MAX_LOAD * GROWTH))
-        homes = self._homes(keys[rows])
-        order = np.argsort(homes, kind="stable")
-        steps = np.arange(len(rows))
-        places = np.maximum.accumulate(homes[order] - steps) + steps
-        last = int(places[-1]) if len(places) else 0
-        self._rows = np.full(max(last, self._capacity) + 1024, _FREE, np.int32)
-        self._rows[places] = rows[order]
+    def _rebuild(self, keys: UInts, capacity: int) -> None:
+        """Lay the table out anew, larger; block by block, so that it takes no memory but the new table's."""
+        old, self._capacity = self._rows, max(self._capacity, capacity)
+        while True:
+            self._rows = np.full(self._capacity + _MARGIN, _FREE, np.int32)
+            blocks = (old[start : start + _BLOCK] for start in range(0, len(old), _BLOCK))
+            if all(self._enter(keys, block[block != _FREE].astype(np.int64)) for block in blocks):
+                return
+            self._capacity = int(self._capacity * GROWTH)
 
     def move(self, places: Rows, rows: Rows) -> None:
         """Let slots that are taken hold other rows of the same keys."""

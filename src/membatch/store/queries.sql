@@ -21,6 +21,9 @@ UPDATE fingerprint SET superseded_by = ? WHERE memory = ? AND superseded_by IS N
 -- name: close_reviews: a replaced memory's open pairs close
 UPDATE review SET state = 'closed', closed_by = ? WHERE state = 'open' AND (older = ? OR younger = ?);
 
+-- name: insert_founder: what leads to a new memory
+INSERT INTO fingerprint (memory, digest, content_hash, id_hash, match_scope, tokens) VALUES (?, ?, ?, ?, ?, ?);
+
 -- name: insert_fingerprint: what leads to a memory
 INSERT INTO fingerprint (
     memory, number, founder, superseded_by, digest, content_hash, id_hash, match_scope, tokens

@@ -24,6 +24,7 @@ class Rows(msgspec.Struct, kw_only=True):
     """What one transaction writes, table by table; the columns of each row are those of its query."""
 
     memories: list[Row] = []
+    founders: list[Row] = []  # fingerprints of new memories that nothing else of the batch touches
     fingerprints: list[Row] = []
     merges: list[Row] = []
     updates: list[Row] = []  # survivors that were stored before
@@ -55,16 +56,23 @@ class _Writer:
         self._new_fingerprints: dict[MemoryKey, list[list[Any]]] = {}
         self._new_reviews: list[list[Any]] = []
         self._has_tokens = bool(batch.tokens)
+        self._id_hashes = memoryview(b"".join(batch.id_hashes)).cast("q")
 
     def write(self, plan: Plan, before: Mapping[MemoryKey, StoredRow]) -> Rows:
         rows, batch = self._rows, self._batch
         touched = {step.memory for step in plan.steps if isinstance(step, Merge)}
         ids, scopes, records = batch.ids, batch.scopes, batch.records
+        digests, content_hashes, id_hashes = batch.digests, batch.content_hashes, self._id_hashes
+        add_memory, add_founder, batch_key = rows.memories.append, rows.founders.append, self._key
+        scope: str | None = None
+        tokens: bytes | None = None
         for step in plan.steps:
-            if isinstance(step, Insert) and step.key not in touched:
+            if type(step) is Insert and step.key not in touched:
                 record, key = step.record, step.key
-                rows.memories.append((key, ids[record], scopes[record], self._key, None, records[record].decode()))
-                rows.fingerprints.append(self._founding(record, key))
+                add_memory((key, ids[record], scopes[record], batch_key, None, records[record].decode()))
+                if self._has_tokens:
+                    scope, tokens = scopes[record], batch.tokens[record]
+                add_founder((key, digests[record], content_hashes[record], id_hashes[record], scope, tokens))
             elif isinstance(step, Duplicate):
                 place = _place(batch.positions[step.record])
                 rows.duplicates.append((step.memory, self._key, ids[step.record], batch.digests[step.record], *place))
@@ -90,7 +98,7 @@ class _Writer:
         batch = self._batch
         digest, content_hash = batch.digests[record], batch.content_hashes[record]
         scope = batch.scopes[record] if self._has_tokens else None
-        return (key, 0, 1, None, digest, content_hash, batch.id_hashes[record], scope, self._tokens(record))
+        return (key, 0, 1, None, digest, content_hash, self._id_hashes[record], scope, self._tokens(record))
 
     def _tokens(self, record: int) -> bytes | None:
         return self._batch.tokens[record] if self._has_tokens else None

@@ -12,7 +12,8 @@ import re
 import socket
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -142,7 +143,9 @@ class SqliteStore:
         try:
             if is_new:
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_MILLISECONDS / 1000)
+            connection = sqlite3.connect(
+                self._path, isolation_level=None, timeout=BUSY_MILLISECONDS / 1000, check_same_thread=False
+            )
             with _ours():
                 if is_new:
                     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -256,7 +259,7 @@ class SqliteStore:
                 self._temporary.cleanup()
 
     @contextmanager
-    def _block(self) -> Iterator[None]:
+    def _block(self, meanwhile: Callable[[], None] | None = None) -> Iterator[None]:
         """Run the block in a transaction, in a dry run in a savepoint of the one that is rolled back."""
         begin, commit, rollback = (
             ("SAVEPOINT batch", "RELEASE batch", "ROLLBACK TO batch")
@@ -269,16 +272,40 @@ class SqliteStore:
             try:
                 self._check_lease()
                 yield
-                execute(commit)
+                if meanwhile is None or self._dry_run:
+                    execute(commit)
+                else:
+                    self._commit(meanwhile)
             except BaseException:
                 if self._connection.in_transaction:
                     execute(rollback)
                 raise
 
+    def _commit(self, meanwhile: Callable[[], None]) -> None:
+        """Commit in a thread, which mostly waits for the disk, and do something else meanwhile."""
+        faults: list[BaseException] = []
+
+        def commit() -> None:
+            try:
+                self._connection.execute("COMMIT")
+            except BaseException as fault:
+                faults.append(fault)
+
+        thread = threading.Thread(target=commit, name="membatch-commit")
+        thread.start()
+        try:
+            meanwhile()
+        finally:
+            thread.join()
+        for fault in faults:
+            raise fault
+
     @contextmanager
-    def transaction(self, run: int, number: int) -> Iterator[SqliteTransaction]:
+    def transaction(
+        self, run: int, number: int, meanwhile: Callable[[], None] | None = None
+    ) -> Iterator[SqliteTransaction]:
         """Open the transaction of a batch; it commits at the end of the block, or rolls back."""
-        with self._block():
+        with self._block(meanwhile):
             yield SqliteTransaction(self._connection, self, run, number)
 
     def refuses(self, plan: Plan) -> bool:
@@ -452,6 +479,7 @@ class SqliteTransaction:
             many(query("update_memory"), rows.updates)
             many(query("supersede_fingerprints"), rows.superseded)
             many(query("close_reviews"), rows.closed)
+            many(query("insert_founder"), rows.founders)
             many(query("insert_fingerprint"), rows.fingerprints)
             many(query("insert_duplicate"), rows.duplicates)
             many(query("insert_review"), rows.reviews)
