@@ -7,7 +7,7 @@ transaction or not at all.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -165,13 +165,8 @@ class Store(Protocol):
     def fetch(self, keys: Iterable[MemoryKey]) -> dict[MemoryKey, StoredRow]:
         """Return memories by key."""
 
-    def transaction(
-        self, run: int, number: int, meanwhile: Callable[[], None] | None = None
-    ) -> AbstractContextManager[Transaction]:
-        """Open the transaction of a batch; it commits at the end of the block, or rolls back.
-
-        `meanwhile` is called while the commit is waited for; it must not use the store.
-        """
+    def transaction(self, run: int, number: int) -> AbstractContextManager[Transaction]:
+        """Open the transaction of a batch; it commits at the end of the block, or rolls back."""
 
     def refuses(self, plan: Plan) -> bool:
         """Return whether the database refuses a row of the plan; nothing is written."""
