@@ -32,6 +32,8 @@ RANKS = {
     "run": 6,
     "progress": 7,
     "runs": 7,
+    "check": 8,
+    "forget": 8,
     "lineage": 8,
     "review": 8,
     "": 9,

@@ -1,5 +1,6 @@
 """membatch: load large sets of memory records into a database, validated, de-duplicated, merged."""
 
+from membatch.check import Checked, check
 from membatch.config import Config
 from membatch.errors import (
     ConfigError,
@@ -10,6 +11,7 @@ from membatch.errors import (
     StoreMismatchError,
     SurroundingsError,
 )
+from membatch.forget import Forgotten, forget
 from membatch.lineage import explain, history, undo
 from membatch.memory import Memory
 from membatch.report import Report
@@ -19,8 +21,10 @@ from membatch.validate import ValidationResult, validate_memory
 __version__ = "0.1.0"
 
 __all__ = [
+    "Checked",
     "Config",
     "ConfigError",
+    "Forgotten",
     "MembatchError",
     "Memory",
     "Report",
@@ -31,7 +35,9 @@ __all__ = [
     "SurroundingsError",
     "ValidationResult",
     "__version__",
+    "check",
     "explain",
+    "forget",
     "history",
     "process",
     "report",

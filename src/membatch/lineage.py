@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -26,6 +26,9 @@ from membatch.similarity.guards import Facts
 from membatch.store import Blocker, Store, open_store
 from membatch.validate import Validator
 
+# Runs of these kinds cannot be taken back.
+FINAL_KINDS: Final = ("undo", "forget")
+
 
 def undo(run: int, *, store: str | None = None, cascade: bool = False, wait: bool = False) -> Report:
     """Take a run out again: memory data is as it was before it; return the report of the undo.
@@ -40,11 +43,13 @@ def undo(run: int, *, store: str | None = None, cascade: bool = False, wait: boo
         row = rows.get(run)
         if row is None:
             raise ConfigError(f"there is no run {run} in {hide_password(config.store)}: see `membatch runs`")
-        if row.status == "undone" or row.kind == "undo":
-            what = "was undone already" if row.status == "undone" else "is an undo, which cannot be undone"
+        if row.status == "undone" or row.kind in FINAL_KINDS:
+            what = "was undone already" if row.status == "undone" else f"is of kind {row.kind}, which cannot be undone"
             raise ConfigError(f"run {run} {what}: load the source again if you want its memories back")
         later = [
-            other for other in rows if other > run and rows[other].status != "undone" and rows[other].kind != "undo"
+            other
+            for other in rows
+            if other > run and rows[other].status != "undone" and rows[other].kind not in FINAL_KINDS
         ]
         chosen = _chosen(opened, run, later, cascade)
         undo_run = opened.begin_run(

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -50,6 +50,16 @@ SWITCH_SECONDS: Final = 0.002  # measured: a tenth of what one statement of the 
 
 # An observer gets each batch's plan and statistics after it has committed.
 Observer = Callable[[Plan, Tally], None]
+
+
+class Origin(Protocol):
+    """Where the records of a run come from, if not straight from its sources: from rejects of an earlier one."""
+
+    def resolved(self, plan: Plan) -> list[int]:
+        """Return the rejects that a plan brings in."""
+
+    def checkpoint(self, plan: Plan) -> Checkpoint:
+        """Return where the run goes on after a plan."""
 
 
 class Outcome(NamedTuple):
@@ -273,7 +283,7 @@ class Loader:
         first_number: int = 1,
         earlier: Iterable[Tally] = (),
         observers: Iterable[Observer] = (),
-        resolve: Callable[[Plan], list[int]] | None = None,
+        origin: Origin | None = None,
     ) -> Outcome:
         """Decide and commit batch after batch until the input ends, the tolerance breaks or a stop is asked for."""
         breaker = Breaker(self._config.tolerance, earlier)
@@ -284,7 +294,7 @@ class Loader:
                 start = 0
                 while start < len(whole):
                     batch = sliced(whole, start, start + batch_size(self._config))
-                    plan, tally, is_broken = self._commit(batch, breaker, first_number + len(tallies), resolve)
+                    plan, tally, is_broken = self._commit(batch, breaker, first_number + len(tallies), origin)
                     start += len(plan.steps)
                     tallies.append(tally)
                     for observer in observers:
@@ -296,9 +306,7 @@ class Loader:
                         return Outcome("interrupted", tallies)
         return Outcome("done", tallies)
 
-    def _commit(
-        self, batch: Batch, breaker: Breaker, number: int, resolve: Callable[[Plan], list[int]] | None
-    ) -> tuple[Plan, Tally, bool]:
+    def _commit(self, batch: Batch, breaker: Breaker, number: int, origin: Origin | None) -> tuple[Plan, Tally, bool]:
         with self._clock.stage("match"):
             hits = self._index.find(batch)
             batch = sliced(batch, 0, hits.length)
@@ -307,7 +315,7 @@ class Loader:
         plan = self._decide(batch, hits, rows)
         while True:
             try:
-                plan, tally, is_broken = self._write(plan, breaker, number, isolated, resolve)
+                plan, tally, is_broken = self._write(plan, breaker, number, isolated, origin)
                 break
             except RefusedError as error:
                 if self._config.batch.isolation == "run":
@@ -337,7 +345,7 @@ class Loader:
         breaker: Breaker,
         number: int,
         isolated: int,
-        resolve: Callable[[Plan], list[int]] | None,
+        origin: Origin | None,
     ) -> tuple[Plan, Tally, bool]:
         trial = breaker.copy()
         cut = trial.count([step.rejection.category if isinstance(step, Reject) else None for step in plan.steps])
@@ -351,7 +359,7 @@ class Loader:
         for attempt in range(MAX_ATTEMPTS):
             tally.retries = attempt
             try:
-                writing = self._writer.submit(self._transact, plan, number, tally, resolve)
+                writing = self._writer.submit(self._transact, plan, number, tally, origin)
                 self._ahead.prefetch()
                 writing.result()
                 break
@@ -367,13 +375,14 @@ class Loader:
                 self._refused.add(step.rejection.digest)
         return plan, tally, cut is not None
 
-    def _transact(self, plan: Plan, number: int, tally: Tally, resolve: Callable[[Plan], list[int]] | None) -> None:
+    def _transact(self, plan: Plan, number: int, tally: Tally, origin: Origin | None) -> None:
         encoded = msgspec.json.encode(tally)
         with self._store.transaction(self._run, number) as transaction:
             with self._clock.stage("write"):
-                transaction.apply(plan, plan.checkpoint(), encoded)
-                if resolve is not None:
-                    transaction.resolve(resolve(plan))
+                place = plan.checkpoint() if origin is None else origin.checkpoint(plan)
+                transaction.apply(plan, place, encoded)
+                if origin is not None:
+                    transaction.resolve(origin.resolved(plan))
             begun = time.perf_counter()
         self._clock.add("commit", time.perf_counter() - begun)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -32,9 +34,11 @@ for _command in (
     look.rejects,
     look.history,
     look.explain,
+    look.check,
     look.export,
     change.undo,
     change.review,
+    change.forget,
     settings.init,
     settings.show_config,
     settings.schema,
@@ -61,4 +65,25 @@ def main() -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except MemoryError:
+        click.echo("membatch: memory ran out; free some or lower --batch-size, then `membatch resume`", err=True)
+        code = 4
+    except OSError as error:
+        where = "" if error.filename is None else f" {error.filename}"
+        click.echo(f"membatch: the system refused{where}: {error.strerror or error}", err=True)
+        code = 4
+    except Exception as error:
+        code = _unforeseen(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> int:
+    """Say that we met a fault of our own, with its place in the code and without a word of a record; return 4."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-6:]))
+    click.echo(
+        f"membatch: an error that was not foreseen: {type(error).__name__} at {places}; please report this line. "
+        "What had committed is kept; `membatch resume` goes on",
+        err=True,
+    )
+    return 4

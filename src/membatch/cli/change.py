@@ -1,4 +1,4 @@
-"""Commands that change what is stored: undo, review."""
+"""Commands that change what is stored: undo, review, forget."""
 
 from __future__ import annotations
 
@@ -66,6 +66,27 @@ def review(
         say(f"accepted {count:,} pairs (run {run}; `membatch undo {run}` takes it back)", quiet)
     else:
         _show_pairs(reviews.open_pairs(config.store), as_json)
+    return 0
+
+
+@click.command(epilog="Example: membatch forget 7c9e6679-7425-40de-944b-e07fc1f90ae7")
+@click.argument("memory_id", metavar="MEMORY_ID")
+@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@common
+def forget(memory_id: str, wait: bool, **flags: Any) -> int:
+    """Remove a memory and every trace of its content, for good: it cannot be undone.
+
+    What it absorbed, its pairs, and rejects that say the same go too; only counts stay. Reports and exports
+    written before are not touched. A later import of the same record brings it back.
+    """
+    from membatch.forget import forget as forget_memory
+
+    resolved, as_json, quiet = settings_of(flags)
+    found = forget_memory(memory_id, store=resolved.config.store, wait=wait)
+    if as_json:
+        click.echo(json.dumps(found._asdict()))
+    rows = ", ".join(f"{table} {count:,}" for table, count in sorted(found.removed.items()))
+    say(f"forgotten, as run {found.run}; rows removed: {rows}", quiet or as_json)
     return 0
 
 

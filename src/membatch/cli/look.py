@@ -1,4 +1,4 @@
-"""Commands that look at a store: runs, report, rejects, history, explain, export."""
+"""Commands that look at a store: runs, report, rejects, history, explain, check, export."""
 
 from __future__ import annotations
 
@@ -150,6 +150,31 @@ def explain(first: str, second: str, **flags: Any) -> int:
         click.echo(f"{'guard ' + name:<22}{verdict}")
     click.echo(f"outcome: {found['outcome']}")
     return 0
+
+
+@click.command()
+@common
+def check(**flags: Any) -> int:
+    """Verify the store: damage, accounts of all runs, lineage, fingerprints; exit code 0 only if all holds."""
+    import msgspec
+
+    from membatch.check import check as check_store
+    from membatch.report.text import printable
+
+    resolved, as_json, quiet = settings_of(flags)
+    found = check_store(resolved.config.store)
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+        return 0 if found.is_whole else 1
+    for fault in found.faults:
+        click.echo(f"{fault.rule}: {printable(fault.where)}: {printable(fault.message)}")
+    looked_at = ", ".join(f"{count:,} {name}" for name, count in found.looked_at.items())
+    more = f", the first {len(found.faults):,} shown" if found.count > len(found.faults) else ""
+    say(
+        f"looked at {looked_at or 'nothing'}: " + (f"{found.count:,} faults{more}" if found.count else "all holds"),
+        quiet,
+    )
+    return 0 if found.is_whole else 1
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from membatch.run import (
 )
 from membatch.runs.accounts import open_once, report_from, status_of, tally_from
 from membatch.runs.inputs import ITERABLE, Input, detected, looked_at, raw_batches, with_choices
+from membatch.runs.retry import retried
 from membatch.runs.session import opened_session, to_json
 from membatch.runs.validation import validate
 from membatch.source import SourceFile
@@ -67,7 +69,7 @@ def process(
             kind="load",
             parent=None,
             format=format_name,
-            sources=to_json({"files": files, "first_memory": first_key}),
+            sources=to_json({"files": files, "folder": str(Path.cwd()), "first_memory": first_key}),
             config=to_json(to_plain(config)),
         )
         batches = prepared(raws, session.prepare(format_name), config.batch.workers, session.clock)
@@ -97,23 +99,42 @@ def resume(
             return None
         config = _resumed_config(row, config)
     with opened_session(config, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
-        begun = msgspec.json.decode(row.sources)
-        files = msgspec.convert(begun["files"], list[SourceFile])
-        number, checkpoint = checkpoint_of(session.store, row.run)
-        _refuse_changed(files[checkpoint.source :], row.run, force)
+        if _resumable(session.store.runs(), row.run) is None:
+            return None  # it ended while we waited for the lease
+        after = checkpoint_of(session.store, row.run)
         earlier = [tally_from(batch.tally) for batch in session.store.batches(row.run)]
         if Breaker(config.tolerance, earlier).is_broken():
             raise ConfigError(
                 f"run {row.run} stopped because its tolerance was reached: resume it with a raised "
                 "--max-errors or --max-error-rate"
             )
+        files = _files_left(row, after[1], force) if row.kind == "load" else []
         session.store.reopen_run(row.run, to_json(to_plain(config)))
-        raws = raw_batches(files, None, config, checkpoint)
-        batches = prepared(raws, session.prepare(row.format), config.batch.workers, session.clock)
-        loader = session.loader(row.run, MemoryKey(begun["first_memory"]))
-        outcome = loader.load(batches, stop, first_number=number, earlier=earlier, observers=observers)
-        session.finish(row.run, outcome.status, resumed_from=msgspec.to_builtins(checkpoint))
+        if row.kind == "retry":
+            outcome = retried(session, row, stop, after=after, earlier=earlier, observers=observers)
+        else:
+            raws = raw_batches(files, None, config, after[1])
+            batches = prepared(raws, session.prepare(row.format), config.batch.workers, session.clock)
+            loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]))
+            outcome = loader.load(batches, stop, first_number=after[0], earlier=earlier, observers=observers)
+        session.finish(row.run, outcome.status, resumed_from=msgspec.to_builtins(after[1]))
         return report_from(session.store, row.run, config)
+
+
+def _files_left(row: RunRow, checkpoint: Checkpoint, force: bool) -> list[SourceFile]:
+    """Return the files of a run, those that are still to be read being as they were; raises SourceError."""
+    begun = msgspec.json.decode(row.sources)
+    folder = Path(begun.get("folder") or "")
+    files = [_found(file, folder) for file in msgspec.convert(begun["files"], list[SourceFile])]
+    _refuse_changed(files[checkpoint.source :], row.run, force)
+    return files
+
+
+def _found(file: SourceFile, folder: Path) -> SourceFile:
+    """Return a file by the path that leads to it from here."""
+    if file.path in (ITERABLE, STANDARD_INPUT) or Path.cwd() == folder:
+        return file
+    return msgspec.structs.replace(file, path=str(folder / file.path))
 
 
 def _check_before(files: list[SourceFile], values: Iterable[Any] | None, config: Config) -> Report | None:
@@ -125,14 +146,14 @@ def _check_before(files: list[SourceFile], values: Iterable[Any] | None, config:
 
 
 def _resumable(rows: list[RunRow], run: int | None) -> RunRow | None:
-    open_rows = [row for row in rows if row.kind == "load" and status_of(row) in ("interrupted", "stopped")]
+    open_rows = [row for row in rows if row.kind in ("load", "retry") and status_of(row) in ("interrupted", "stopped")]
     if run is None:
         return open_rows[-1] if open_rows else None
     row = next((row for row in rows if row.run == run), None)
     if row is None:
         raise ConfigError(f"there is no run {run}: see `membatch runs`")
-    if row.kind == "retry":
-        raise ConfigError(f"run {run} is a retry: retry run {row.parent} again, what succeeded is marked")
+    if row.status == "undone":
+        raise ConfigError(f"run {run} was undone, and an undone run is not resumed: run its sources again")
     return row if row in open_rows else None
 
 

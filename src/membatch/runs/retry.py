@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from membatch.config import Config, hide_password, to_plain
 from membatch.errors import ConfigError
-from membatch.plan import Batch, Checkpoint, Plan, Position, RawBatch, Reject
-from membatch.prepare import ROW
+from membatch.plan import Batch, Checkpoint, MemoryKey, Plan, Position, RawBatch, Reject
+from membatch.prepare import ROW, Prepare
 from membatch.report import Report
+from membatch.report.tally import Tally
 from membatch.run import (
     Observer,
+    Outcome,
     Stop,
     batch_size,
     collected_by_batch,
 )
 from membatch.runs.accounts import report_from
 from membatch.runs.inputs import with_choices
-from membatch.runs.session import opened_session, to_json
+from membatch.runs.session import Session, opened_session, to_json
+from membatch.store import RejectRow, RunRow
+
+# A batch of rejects closes at this many bytes, however few they are.
+_BATCH_BYTES = 64 * 1024 * 1024
 
 
 def retry(
@@ -33,7 +37,10 @@ def retry(
     wait: bool = False,
     observers: Sequence[Observer] = (),
 ) -> Report:
-    """Send the open rejects of a run through again, as a new run; each success marks its reject resolved."""
+    """Send the open rejects of a run through again, as a new run; each success marks its reject resolved.
+
+    A reject of which only the beginning was kept (over the limit) stays as it is.
+    """
     config = with_choices(config or Config(), store, None).check()
     with opened_session(config, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
         row = next((row for row in session.store.runs() if row.run == run), None)
@@ -41,68 +48,115 @@ def retry(
             raise ConfigError(f"there is no run {run} in {hide_password(config.store)}: see `membatch runs`")
         if row.status == "undone":
             raise ConfigError(f"run {run} was undone: its rejects count as absent")
-        rejects = [
-            reject
-            for reject in session.store.rejects(run)
-            if reject.resolved_by is None and reject.raw_length is None and reject.raw
-        ]
         begun = msgspec.json.decode(row.sources)
         first_key = session.store.next_key()
+        sources = {"files": begun["files"], "folder": begun.get("folder"), "first_memory": first_key}
         new_run = session.store.begin_run(
             kind="retry",
             parent=run,
             format=format or row.format,
-            sources=to_json({"files": begun["files"], "first_memory": first_key}),
+            sources=to_json(sources),
             config=to_json(to_plain(config)),
         )
-        numbers: dict[Position, int] = {}
-
-        def batches() -> Iterator[Batch]:
-            for name, raw in _raws_of_rejects(rejects, row.format, format, batch_size(config), numbers):
-                yield session.prepare(name)(raw)
-
-        def resolve(plan: Plan) -> list[int]:
-            return [
-                numbers[plan.batch.positions[step.record]]
-                for step in plan.steps
-                if not isinstance(step, Reject) and plan.batch.positions[step.record] in numbers
-            ]
-
-        forgive = frozenset(session.store.conflicting_digests())
-        loader = session.loader(new_run, first_key, forgive=forgive)
-        outcome = loader.load(batches(), stop, observers=observers, resolve=resolve)
+        row = next(row for row in session.store.runs() if row.run == new_run)
+        outcome = retried(session, row, stop, observers=observers)
         session.finish(new_run, outcome.status)
         return report_from(session.store, new_run, config)
 
 
-def _raws_of_rejects(
-    rejects: list[Any], run_format: str, given: str | None, size: int, numbers: dict[Position, int]
-) -> Iterator[tuple[str, RawBatch]]:
-    """Yield rejects as raw batches, each with its format, noting which position is which reject."""
+def retried(
+    session: Session,
+    row: RunRow,
+    stop: Stop,
+    *,
+    after: tuple[int, Checkpoint] = (1, Checkpoint()),
+    earlier: Sequence[Tally] = (),
+    observers: Sequence[Observer] = (),
+) -> Outcome:
+    """Send the rejects of a retry's parent through, from batch and checkpoint on; return how it ended."""
+    assert row.parent is not None, "a retry has a parent"
+    number, checkpoint = after
+    rejects = session.store.rejects(row.parent, after=checkpoint.line - 1)
+    again = _Again(rejects, row, batch_size(session.config), checkpoint)
+    forgive = frozenset(session.store.conflicting_digests())
+    loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]), forgive=forgive)
+    batches = again.batches(session.prepare)
+    return loader.load(batches, stop, first_number=number, earlier=earlier, observers=observers, origin=again)
 
-    def kind(reject: Any) -> tuple[str, bool]:
-        if reject.format == ROW:
-            return given or run_format, True
-        return (reject.format or given or run_format), False
 
-    for (name, flat), group in itertools.groupby(rejects, key=kind):
-        for some in _batched(group, size):  # itertools.batched came with Python 3.12
-            positions = [Position(item.source, item.line, item.offset, item.item_index) for item in some]
-            numbers.update(zip(positions, [item.reject for item in some], strict=True))
-            yield (
-                name,
-                RawBatch(
-                    items=[item.raw for item in some],
-                    positions=positions,
-                    rejected={},
-                    skip=0,
-                    after=Checkpoint(),
-                    flat=flat,
-                ),
+class _Again:
+    """The rejects of a run on their way through again; knows which record came from which reject.
+
+    Its checkpoints say, in `line`, which reject comes next, in `index` how many of its records are done.
+    """
+
+    def __init__(self, rejects: Iterator[RejectRow], row: RunRow, size: int, after: Checkpoint) -> None:
+        self._rejects, self._format, self._size = rejects, row.format, size
+        self._first, self._skip = after.line, after.index
+        # Record -> reject, which of its records it is; of the batch in hand, and of the one that is made ahead.
+        self._origins: dict[Position, tuple[int, int]] = {}
+        self._latest: dict[Position, tuple[int, int]] = {}
+
+    def batches(self, prepare: Callable[[str], Prepare]) -> Iterator[Batch]:
+        """Yield the rejects as prepared batches, each with its format."""
+        ready: dict[str, Prepare] = {}
+        for some in self._groups():
+            name, is_flat = self._kind(some[0])
+            if name not in ready:
+                ready[name] = prepare(name)
+            raw = RawBatch(
+                items=[item.raw for item in some],
+                positions=[Position(item.source, item.line, item.offset, item.item_index) for item in some],
+                rejected={},
+                skip=self._skip if some[0].reject == self._first else 0,
+                after=Checkpoint(),
+                flat=is_flat,
             )
+            batch = ready[name](raw)
+            self._note(batch, raw, [item.reject for item in some])
+            yield batch
 
+    def _groups(self) -> Iterator[list[RejectRow]]:
+        some: list[RejectRow] = []
+        held = 0
+        for reject in self._rejects:
+            if not self._is_open(reject):
+                continue
+            if some and (len(some) >= self._size or held > _BATCH_BYTES or self._kind(reject) != self._kind(some[0])):
+                yield some
+                some, held = [], 0
+            some.append(reject)
+            held += len(reject.raw)
+        if some:
+            yield some
 
-def _batched(items: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
-    iterator = iter(items)
-    while some := tuple(itertools.islice(iterator, size)):
-        yield some
+    def _is_open(self, reject: RejectRow) -> bool:
+        is_whole = reject.raw_length is None and bool(reject.raw)
+        return is_whole and (reject.resolved_by is None or (reject.reject == self._first and self._skip > 0))
+
+    def _kind(self, reject: RejectRow) -> tuple[str, bool]:
+        return (self._format, True) if reject.format == ROW else (reject.format or self._format, False)
+
+    def _note(self, batch: Batch, raw: RawBatch, numbers: list[int]) -> None:
+        """Note of each record which reject it came from: the first one of an item stands where the item does."""
+        made: dict[Position, tuple[int, int]] = {}
+        item, record = (0, raw.skip - 1) if raw.skip else (-1, -1)
+        for position in batch.positions:
+            if item + 1 < len(numbers) and position == raw.positions[item + 1]:
+                item, record = item + 1, 0
+            else:
+                record += 1
+            made[position] = (numbers[item], record)
+        self._origins, self._latest = self._latest | made, made
+
+    def resolved(self, plan: Plan) -> list[int]:
+        """Return the rejects whose first record the plan brings in."""
+        found = [
+            self._origins[plan.batch.positions[step.record]] for step in plan.steps if not isinstance(step, Reject)
+        ]
+        return [reject for reject, record in found if record == 0]
+
+    def checkpoint(self, plan: Plan) -> Checkpoint:
+        """Return where the retry goes on after the plan: in the reject of its last record, after that record."""
+        reject, record = self._origins[plan.batch.positions[len(plan.steps) - 1]]
+        return Checkpoint(line=reject, index=record + 1)

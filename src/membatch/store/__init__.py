@@ -11,9 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple, Protocol
 
+import msgspec
+
 from membatch.config import hide_password
 from membatch.errors import ConfigError
 from membatch.plan import Checkpoint, Digest, MemoryKey, Merge, Plan, StoredRow
+from membatch.store.inspection import Inspection
 
 
 class FingerprintRow(NamedTuple):
@@ -118,6 +121,18 @@ class Blocker(NamedTuple):
     id: str
 
 
+class ChangeTally(msgspec.Struct, omit_defaults=True):
+    """What the one batch of a run that is no load did, as it stands in its tally.
+
+    `removed` counts rows of other batches that are gone for good: batch -> table -> rows.
+    """
+
+    accepted: int = 0  # lineage rows that a review made
+    unmerged: int = 0  # memories that an unmerge made
+    undone: list[int] = []
+    removed: dict[int, dict[str, int]] = {}
+
+
 class Transaction(Protocol):
     """One batch on its way into the store."""
 
@@ -131,6 +146,8 @@ class Transaction(Protocol):
 class ChangeTransaction(Protocol):
     """One run that is no load, on its way into the store."""
 
+    tally: ChangeTally
+
     def undo(self, runs: Iterable[int]) -> None:
         """Take the rows of runs out again, those given first first."""
 
@@ -139,6 +156,12 @@ class ChangeTransaction(Protocol):
 
     def accept(self, review: int, younger: MemoryKey, step: Merge, record: bytes) -> None:
         """Merge the younger memory of a pair, whose record is given, into the older as the step says."""
+
+    def forget(self, memory: MemoryKey, is_said: Callable[[bytes], bool], is_quoted: Callable[[str], bool]) -> None:
+        """Remove a memory and all that was kept of it, also rejects whose raw record says what it said.
+
+        `is_said` is asked of each reject's raw record; where `is_quoted` says so of its message, that goes.
+        """
 
 
 class Store(Protocol):
@@ -189,8 +212,8 @@ class Store(Protocol):
     def last_batch(self, run: int) -> tuple[int, Checkpoint] | None:
         """Return the number and checkpoint of a run's newest batch."""
 
-    def rejects(self, run: int) -> Iterator[RejectRow]:
-        """Yield the rejected records of a run, in order."""
+    def rejects(self, run: int, after: int = 0) -> Iterator[RejectRow]:
+        """Yield the rejected records of a run after a reject, in order; others may be written meanwhile."""
 
     def changes(self, run: int) -> AbstractContextManager[ChangeTransaction]:
         """Open the one transaction of a run that is no load: an undo or a review."""
@@ -206,6 +229,12 @@ class Store(Protocol):
 
     def lineage(self, memory: MemoryKey) -> list[MergeRow]:
         """Return the merges into a memory, the oldest first."""
+
+    def inspection(self) -> AbstractContextManager[Inspection]:
+        """Look at the store as it is now, whatever is written meanwhile."""
+
+    def purge(self) -> None:
+        """Leave no trace of removed rows in the files; raises StoreBusyError while others read old pages."""
 
     def export(self) -> Iterator[tuple[str, bytes]]:
         """Yield (id, record without id as JSON) of all memories, by age."""

@@ -1,4 +1,4 @@
-"""Changes of memory data that are no load, on SQLite: undo of runs, decisions of a review.
+"""Changes of memory data that are no load, on SQLite: undo of runs, decisions of a review, forgetting.
 
 Rule: all of one change is one transaction and one batch of its run; what is moved is written down, so that an
 undo moves it back exactly.
@@ -7,13 +7,15 @@ undo moves it back exactly.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from membatch.errors import CODES
 from membatch.patch import apply
 from membatch.plan import MemoryKey, Merge, StoredRow
+from membatch.store import ChangeTally
 from membatch.store.queries import query
 from membatch.store.rows import encode_record
 
@@ -32,6 +34,12 @@ _UNDO: Final = (
     "mark_undone",
 )
 
+# In this order too.
+_FORGET: Final = ("forget_reviews", "forget_fingerprints", "forget_duplicates", "forget_merges", "forget_memory")
+
+# The fact that removed rows still leave traces in the files.
+PURGE_IS_DUE: Final = "purge_is_due"
+
 Fetch = Callable[[Iterable[MemoryKey]], Mapping[MemoryKey, StoredRow]]
 
 
@@ -43,17 +51,18 @@ class Changes:
         self._fetch = fetch
         self._run = run
         self._batch = self._execute(query("next_keys")).fetchone()[2]
-        self._tally: dict[str, Any] = {}
+        self.tally = ChangeTally()
         self._execute(query("insert_batch"), (self._batch, run, 1, "{}", "{}"))
 
     def close(self) -> None:
         """Write down what was done."""
-        text = msgspec.json.encode(self._tally).decode()
+        text = msgspec.json.encode(self.tally).decode()
         self._execute("UPDATE batch SET tally = ? WHERE batch = ?", (text, self._batch))
 
     def undo(self, runs: Iterable[int]) -> None:
         """Take the rows of runs out again, those given first first."""
         for run in runs:
+            self.tally.undone.append(run)
             for (merge,) in self._execute(query("merges_to_undo"), (run,)).fetchall():
                 # Looked up one by one: taking a review back moves earlier merges to where they were.
                 memory, reverse, stated, moved = self._execute(query("merge_to_undo"), (merge,)).fetchone()
@@ -102,6 +111,33 @@ class Changes:
                 state, closed_by = "closed", number
             execute(query("move_review"), (first, second, state, closed_by, pair))
         execute(query("delete_memory"), (younger,))
+        self.tally.accepted += 1
+
+    def forget(self, memory: MemoryKey, is_said: Callable[[bytes], bool], is_quoted: Callable[[str], bool]) -> None:
+        """Remove a memory and all that was kept of it, also rejects whose raw record says what it said."""
+        execute = self._execute
+        for table, batch, count in execute(query("forgotten_rows"), (memory,)).fetchall():
+            self._removed(batch, table, count)
+        execute(query("clear_closing"), (memory,))
+        for name in _FORGET:
+            execute(query(name), (memory,))
+        for reject, batch, code, message, raw in self._rejects():
+            if is_said(raw):
+                execute(query("forget_reject"), (reject,))
+                self._removed(batch, "reject", 1)
+            elif is_quoted(message):
+                execute(query("silence_reject"), (f"{_meaning(code)} (the rest is forgotten)", reject))
+        execute(query("set_meta"), (PURGE_IS_DUE, "1"))
+
+    def _rejects(self) -> Iterator[tuple[int, int, str, str, bytes]]:
+        after = 0
+        while rows := self._execute(query("all_rejects"), (after,)).fetchall():
+            yield from rows
+            after = rows[-1][0]
+
+    def _removed(self, batch: int, table: str, count: int) -> None:
+        tables = self.tally.removed.setdefault(batch, {})
+        tables[table] = tables.get(table, 0) + count
 
     def _is_known(self, first: int, second: int, review: int) -> bool:
         return bool(self._execute(query("same_pair"), (first, second, review)).fetchone()[0])
@@ -120,6 +156,10 @@ class Changes:
             execute(query("return_duplicate"), (younger, duplicate))
         for review, one, other, state, closed_by in moved["reviews"]:
             execute(query("move_review"), (one, other, state, closed_by, review))
+
+
+def _meaning(code: str) -> str:
+    return CODES[code].meaning if code in CODES else code
 
 
 def _text(value: Any) -> str:

@@ -92,12 +92,12 @@ SELECT number, checkpoint, tally FROM batch WHERE run = ? ORDER BY number;
 -- name: last_batch: the newest transaction of a run
 SELECT number, checkpoint FROM batch WHERE run = ? ORDER BY number DESC LIMIT 1;
 
--- name: rejects: the rejected records of a run, in order
+-- name: rejects: some rejected records of a run after one, in order; few at a time, for each may be large
 SELECT
     reject, batch.number, source, line, byte_offset, item_index, category, code, message, errors, exception, raw,
     raw_length, raw_sha256, reject.format, resolved_by
-FROM reject JOIN batch USING (batch)
-WHERE batch.run = ? ORDER BY reject;
+FROM reject CROSS JOIN batch USING (batch)
+WHERE reject > ?2 AND batch.run = ?1 ORDER BY reject LIMIT 20;
 
 -- name: resolve_reject: a retry brought the record in
 UPDATE reject SET resolved_by = ? WHERE reject = ?;
@@ -263,3 +263,110 @@ UPDATE merge SET memory = ? WHERE merge = ?;
 
 -- name: return_duplicate: a duplicate goes back to its memory
 UPDATE duplicate SET memory = ? WHERE duplicate = ?;
+
+-- name: facts: all facts about the store
+SELECT name, value FROM meta;
+
+-- name: check_ids: ids that several memories of one match scope have
+SELECT 'id ' || id || ' in ' || match_scope FROM memory GROUP BY match_scope, id HAVING count(*) > 1;
+
+-- name: check_digests: digests that several records have
+SELECT 'digest ' || hex(digest) FROM fingerprint GROUP BY digest HAVING count(*) > 1;
+
+-- name: check_first: memories without the fingerprint of the record that made them
+SELECT 'memory ' || memory FROM memory
+WHERE NOT EXISTS (SELECT 1 FROM fingerprint WHERE fingerprint.memory = memory.memory AND number = 0);
+
+-- name: check_founders: memories without or with several founders
+SELECT 'memory ' || memory.memory FROM memory
+LEFT JOIN fingerprint ON fingerprint.memory = memory.memory AND founder = 1 AND superseded_by IS NULL
+GROUP BY memory.memory HAVING count(fingerprint.memory) <> 1;
+
+-- name: check_superseded: fingerprints put aside by what could not
+SELECT 'memory ' || memory || ' fingerprint ' || number FROM fingerprint
+WHERE superseded_by IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM merge
+    WHERE merge.merge = superseded_by AND merge.memory = fingerprint.memory AND replaces = 1
+);
+
+-- name: check_strays: fingerprints that nothing stands behind
+SELECT 'memory ' || memory || ' fingerprint ' || number FROM fingerprint
+WHERE number <> 0 AND NOT EXISTS (
+    SELECT 1 FROM merge WHERE merge.merge = number AND merge.memory = fingerprint.memory
+);
+
+-- name: check_duplicates: duplicates of a record that their memory does not know
+SELECT 'duplicate ' || duplicate FROM duplicate
+WHERE NOT EXISTS (
+    SELECT 1 FROM fingerprint
+    WHERE fingerprint.memory = duplicate.memory AND fingerprint.digest = duplicate.digest
+);
+
+-- name: check_reviews: pairs that are none, open ones that were decided
+SELECT 'review ' || review FROM review
+WHERE (older >= younger AND state NOT IN ('accepted', 'closed'))
+OR state NOT IN ('open', 'accepted', 'rejected', 'closed')
+OR (state = 'open' AND (closed_by IS NOT NULL OR decided_in IS NOT NULL));
+
+-- name: check_numbers: runs whose batches are not numbered without a gap
+SELECT 'run ' || run FROM batch GROUP BY run HAVING min(number) <> 1 OR max(number) <> count(*);
+
+-- name: check_resolved: rejects that were not brought in by a retry of their run
+SELECT 'reject ' || reject FROM reject JOIN batch USING (batch) JOIN run ON run.run = resolved_by
+WHERE run.parent IS NOT batch.run OR run.kind <> 'retry';
+
+-- name: check_batches: all batches with what their run is
+SELECT batch, run, number, kind, status, tally FROM batch JOIN run USING (run) ORDER BY batch;
+
+-- name: check_accepted: how many memories of each batch live on in another one
+SELECT moved ->> '$.memory[3]', count(*) FROM merge WHERE moved IS NOT NULL GROUP BY 1;
+
+-- name: check_memories: all memories with the fingerprint of their first founder, the youngest first
+SELECT
+    memory.memory, id, memory.match_scope, record,
+    founder, digest, content_hash, id_hash, fingerprint.match_scope, tokens
+FROM memory LEFT JOIN fingerprint ON fingerprint.memory = memory.memory AND number = 0
+ORDER BY memory.memory DESC;
+
+-- name: check_merges: all lineage with the fingerprints of what was absorbed, the newest first
+SELECT
+    merge.memory, merge, record, reverse, moved,
+    founder, digest, content_hash, id_hash, match_scope, tokens
+FROM merge LEFT JOIN fingerprint ON fingerprint.memory = merge.memory AND number = merge
+ORDER BY merge.memory DESC, merge DESC;
+
+-- name: clear_closing: pairs that a merge closed, now that it is forgotten
+UPDATE review SET closed_by = NULL
+WHERE closed_by IN (SELECT merge FROM merge WHERE memory = ?1) AND older <> ?1 AND younger <> ?1;
+
+-- name: forgotten_rows: the rows of a memory by table and batch, those of memories that a review moved into it too
+SELECT 'memory', batch, count(*) FROM memory WHERE memory = ?1 GROUP BY 2
+UNION ALL SELECT 'memory', moved ->> '$.memory[3]', count(*) FROM merge
+WHERE memory = ?1 AND moved IS NOT NULL GROUP BY 2
+UNION ALL SELECT 'merge', batch, count(*) FROM merge WHERE memory = ?1 GROUP BY 2
+UNION ALL SELECT 'duplicate', batch, count(*) FROM duplicate WHERE memory = ?1 GROUP BY 2
+UNION ALL SELECT 'review', batch, count(*) FROM review WHERE older = ?1 OR younger = ?1 GROUP BY 2;
+
+-- name: forget_reviews: the pairs that name a memory
+DELETE FROM review WHERE older = ?1 OR younger = ?1;
+
+-- name: forget_fingerprints: what led to it
+DELETE FROM fingerprint WHERE memory = ?1;
+
+-- name: forget_duplicates: the records that it was known for
+DELETE FROM duplicate WHERE memory = ?1;
+
+-- name: forget_merges: what it absorbed
+DELETE FROM merge WHERE memory = ?1;
+
+-- name: forget_memory: the memory itself
+DELETE FROM memory WHERE memory = ?1;
+
+-- name: all_rejects: rejects after one, in order; few at a time, for each may be large
+SELECT reject, batch, code, message, raw FROM reject WHERE reject > ? ORDER BY reject LIMIT 20;
+
+-- name: forget_reject: a reject that says what is forgotten
+DELETE FROM reject WHERE reject = ?;
+
+-- name: silence_reject: a reject that says something else, but quotes what is forgotten
+UPDATE reject SET message = ? WHERE reject = ?;

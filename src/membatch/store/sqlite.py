@@ -6,6 +6,7 @@ causes, what passes by itself, and what the machine causes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -31,12 +32,13 @@ from membatch.errors import (
     StoreError,
     StoreMismatchError,
     SurroundingsError,
-    TransientError,
 )
 from membatch.memory import HASH_VERSION, UNICODE_VERSION
 from membatch.plan import Checkpoint, Digest, MemoryKey, Plan, StoredRow
 from membatch.store import BatchRow, Blocker, FingerprintRow, MergeRow, RejectRow, ReviewRow, RunRow, now
-from membatch.store.changes import Changes
+from membatch.store.changes import PURGE_IS_DUE, Changes
+from membatch.store.driver import ours, translated
+from membatch.store.inspection import Inspection
 from membatch.store.queries import query
 from membatch.store.rows import Row, merged_memories, rows_of
 
@@ -45,51 +47,9 @@ OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
 PAGE_BYTES: Final = 16_384  # measured: fewer pages are rewritten a commit than with the default of 4 KiB
 CHECKPOINT_PAGES: Final = 2_500  # about 40 MB of log before it moves into the database
 BUSY_MILLISECONDS: Final = 5_000
+PATIENT_MILLISECONDS: Final = 30_000  # where nobody counts attempts: about as long as those of a batch together
 ROWS_A_STATEMENT: Final = 100
 _BLOCK: Final = 50_000
-
-_TRANSIENT: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL", "SQLITE_INTERRUPT")
-_SURROUNDINGS: Final = (
-    "SQLITE_FULL",
-    "SQLITE_IOERR",
-    "SQLITE_READONLY",
-    "SQLITE_CORRUPT",
-    "SQLITE_NOTADB",
-    "SQLITE_NOMEM",
-    "SQLITE_CANTOPEN",
-    "SQLITE_PERM",
-    "SQLITE_AUTH",
-)
-_WORDS: Final = {
-    "SQLITE_FULL": "the disk is full; make room, then resume",
-    "SQLITE_READONLY": "the database or its folder is read-only; allow writing, then resume",
-    "SQLITE_CORRUPT": "the database file is damaged; restore a copy",
-    "SQLITE_NOTADB": "the file is not a SQLite database; name another store",
-    "SQLITE_NOMEM": "memory ran out; free some, then resume",
-    "SQLITE_CANTOPEN": "the file cannot be opened; check that its folder exists and allows writing",
-}
-
-
-def translated(error: sqlite3.Error) -> StoreError:
-    """Return our error for one of the driver's."""
-    name = getattr(error, "sqlite_errorname", None) or ""
-    words = next((text for prefix, text in _WORDS.items() if name.startswith(prefix)), "")
-    message = f"{error} ({name})" if name else str(error)
-    if name.startswith(_TRANSIENT):
-        return TransientError(f"the store is locked: {message}")
-    if name.startswith(_SURROUNDINGS):
-        return SurroundingsError(f"the store cannot be used: {message}" + (f": {words}" if words else ""))
-    return RefusedError(message)
-
-
-@contextmanager
-def _ours() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise translated(error) from error
-    except MemoryError as error:
-        raise SurroundingsError("memory ran out; free some, then resume") from error
 
 
 @cache
@@ -134,12 +94,13 @@ class SqliteStore:
             self._path = str(Path(self._temporary.name) / "dry-run.db")
         self._connection = self._open(is_new, write, wait)
         try:
-            with _ours():
+            with ours():
                 if is_new:
                     self._create(scope or ())
                 self._verify(scope)
                 if write:
                     self._take_lease()
+                    self._purge_if_due(dry_run)
                 if dry_run:
                     self._connection.execute("BEGIN IMMEDIATE")
         except BaseException:
@@ -153,9 +114,9 @@ class SqliteStore:
             if is_new:
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = sqlite3.connect(
-                self._path, isolation_level=None, timeout=BUSY_MILLISECONDS / 1000, check_same_thread=False
+                self._path, isolation_level=None, timeout=PATIENT_MILLISECONDS / 1000, check_same_thread=False
             )
-            with _ours():
+            with ours():
                 if is_new:
                     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
                 connection.execute("PRAGMA journal_mode = WAL" if write else "PRAGMA query_only = ON")
@@ -228,7 +189,7 @@ class SqliteStore:
             )
 
     def _meta(self, name: str) -> str | None:
-        with _ours():
+        with ours():
             row = self._connection.execute(query("get_meta"), (name,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -256,41 +217,49 @@ class SqliteStore:
 
     def close(self) -> None:
         """Give the lease back and close; what a dry run wrote is rolled back."""
+        self._roll_back("ROLLBACK")
         try:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            pass  # the connection is closed next, which rolls back too
-        finally:
             self._connection.close()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        finally:
             self._release()
             if self._temporary is not None:
                 self._temporary.cleanup()
 
     @contextmanager
-    def _block(self) -> Iterator[None]:
-        """Run the block in a transaction, in a dry run in a savepoint of the one that is rolled back."""
+    def _block(self, patience: int = PATIENT_MILLISECONDS) -> Iterator[None]:
+        """Run the block in a transaction, in a dry run in a savepoint of the one that is rolled back.
+
+        Another program's lock is waited for, at most `patience` milliseconds.
+        """
         begin, commit, rollback = (
             ("SAVEPOINT batch", "RELEASE batch", "ROLLBACK TO batch")
             if self._dry_run
             else ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
         )
         execute = self._connection.execute
-        with _ours():
+        with ours():
+            execute(f"PRAGMA busy_timeout = {patience}")
             execute(begin)
             try:
                 self._check_lease()
                 yield
                 execute(commit)
             except BaseException:
-                if self._connection.in_transaction:
-                    execute(rollback)
+                self._roll_back(rollback)
                 raise
+
+    def _roll_back(self, rollback: str) -> None:
+        """Roll back, so that the error that is on its way is told and not one of the rollback."""
+        with contextlib.suppress(sqlite3.Error):  # what stays open is rolled back by closing the connection
+            if self._connection.in_transaction:
+                self._connection.execute(rollback)
 
     @contextmanager
     def transaction(self, run: int, number: int) -> Iterator[SqliteTransaction]:
         """Open the transaction of a batch; it commits at the end of the block, or rolls back."""
-        with self._block():
+        with self._block(BUSY_MILLISECONDS):
             yield SqliteTransaction(self._connection, self, run, number)
 
     def refuses(self, plan: Plan) -> bool:
@@ -333,7 +302,7 @@ class SqliteStore:
         return MemoryKey(self._next_keys()[0])
 
     def _next_keys(self) -> tuple[int, int, int]:
-        with _ours():
+        with ours():
             memory, merge, batch = self._connection.execute(query("next_keys")).fetchone()
         return memory, merge, batch
 
@@ -342,7 +311,7 @@ class SqliteStore:
         wanted = sorted(set(keys))
         if not wanted:
             return {}
-        with _ours():
+        with ours():
             rows = self._connection.execute(query("fetch_memories"), (json.dumps(wanted),)).fetchall()
         return {
             MemoryKey(key): StoredRow(MemoryKey(key), identity, scope, record.encode(), stated)
@@ -354,14 +323,14 @@ class SqliteStore:
         yield from self._blocks(query("fingerprints"))
 
     def _blocks(self, sql: str, *values: Any) -> Iterator[list[Any]]:
-        with _ours():
+        with ours():
             cursor = self._connection.execute(sql, values)
             while rows := cursor.fetchmany(_BLOCK):
                 yield rows
 
     def missing_tokens(self) -> list[tuple[int, int, str]]:
         """Return some founders without tokens: memory, number, summary; none if all have theirs."""
-        with _ours():
+        with ours():
             return self._connection.execute(query("missing_tokens")).fetchall()
 
     def add_tokens(self, rows: Iterable[tuple[bytes, int, int]]) -> None:
@@ -371,12 +340,12 @@ class SqliteStore:
 
     def conflicting_digests(self) -> set[Digest]:
         """Return the digests of records refused because of their id, and not resolved since."""
-        with _ours():
+        with ours():
             return {row[0] for row in self._connection.execute(query("conflicting_digests"))}
 
     def runs(self) -> list[RunRow]:
         """Return all runs, the oldest first."""
-        with _ours():
+        with ours():
             return [RunRow(*row) for row in self._connection.execute(query("runs"))]
 
     def batches(self, run: int) -> Iterator[BatchRow]:
@@ -386,15 +355,19 @@ class SqliteStore:
 
     def last_batch(self, run: int) -> tuple[int, Checkpoint] | None:
         """Return the number and checkpoint of a run's newest batch."""
-        with _ours():
+        with ours():
             row = self._connection.execute(query("last_batch"), (run,)).fetchone()
         return None if row is None else (row[0], msgspec.json.decode(row[1], type=Checkpoint))
 
-    def rejects(self, run: int) -> Iterator[RejectRow]:
-        """Yield the rejected records of a run, in order."""
-        with _ours():
-            for row in self._connection.execute(query("rejects"), (run,)):
-                yield RejectRow(*row)
+    def rejects(self, run: int, after: int = 0) -> Iterator[RejectRow]:
+        """Yield the rejected records of a run after a reject, in order; others may be written meanwhile."""
+        while True:
+            with ours():  # a cursor that stayed open would not outlive a rollback
+                rows = self._connection.execute(query("rejects"), (run, after)).fetchall()
+            if not rows:
+                return
+            yield from (RejectRow(*row) for row in rows)
+            after = rows[-1][0]
 
     @contextmanager
     def changes(self, run: int) -> Iterator[Changes]:
@@ -407,7 +380,7 @@ class SqliteStore:
     def blockers(self, run: int, later: Sequence[int]) -> list[Blocker]:
         """Return what the later runs did that names memories which the run made or changed."""
         execute = self._connection.execute
-        with _ours():
+        with ours():
             execute(query("begin_touched"))
             execute(query("clear_touched"))
             execute(query("touch"), (run,))
@@ -415,12 +388,12 @@ class SqliteStore:
 
     def reviews(self, state: str) -> list[ReviewRow]:
         """Return the pairs in a state, with both memories, the oldest first."""
-        with _ours():
+        with ours():
             return [ReviewRow(*row) for row in self._connection.execute(query("reviews"), (state,))]
 
     def by_id(self, identity: str) -> list[StoredRow]:
         """Return the memories of an id, else those that absorbed a record of it."""
-        with _ours():
+        with ours():
             rows = self._connection.execute(query("memories_by_id"), (identity,)).fetchall()
             rows = rows or self._connection.execute(query("absorbed_by_id"), (identity,)).fetchall()
         return [
@@ -429,12 +402,45 @@ class SqliteStore:
 
     def lineage(self, memory: MemoryKey) -> list[MergeRow]:
         """Return the merges into a memory, the oldest first."""
-        with _ours():
+        with ours():
             return [MergeRow(*row) for row in self._connection.execute(query("lineage"), (memory,))]
+
+    @contextmanager
+    def inspection(self) -> Iterator[Inspection]:
+        """Look at the store as it is now, whatever is written meanwhile."""
+        with ours():
+            self._connection.execute("BEGIN")  # what is read sees one moment
+        try:
+            yield Inspection(self._connection)
+        finally:
+            self._roll_back("ROLLBACK")
+
+    def _purge_if_due(self, dry_run: bool) -> None:
+        if self._meta(PURGE_IS_DUE) == "1" and not dry_run:
+            with contextlib.suppress(StoreBusyError):  # the next opening tries again
+                self.purge()
+
+    def purge(self) -> None:
+        """Leave no trace of removed rows in the files; raises StoreBusyError while others read old pages."""
+        execute = self._connection.execute
+        with ours():
+            execute("PRAGMA secure_delete = ON")  # new pages are written without what was in memory before
+            try:
+                execute("VACUUM")  # free pages, and the gaps within pages, are left behind
+                is_busy = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                execute("PRAGMA secure_delete = OFF")
+        if is_busy:
+            raise StoreBusyError(
+                f"another program still reads old pages of {self._path}, which hold traces of what was removed: when "
+                "it has ended, the next command that writes to the store erases them"
+            )
+        with self._block():
+            execute(query("set_meta"), (PURGE_IS_DUE, "0"))
 
     def export(self) -> Iterator[tuple[str, bytes]]:
         """Yield (id, record without id as JSON) of all memories, by age."""
-        with _ours():
+        with ours():
             for identity, record in self._connection.execute(query("export")):
                 yield identity, record.encode()
 
@@ -456,7 +462,7 @@ class SqliteTransaction:
         before = self._store.fetch(merged_memories(plan))
         rows = rows_of(plan, batch_key, next_merge, before)
         place = msgspec.json.encode(checkpoint).decode()
-        with _ours():
+        with ours():
             self._connection.execute(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
             self._insert("insert_memory", rows.memories)
             self._insert("insert_merge", rows.merges)
@@ -480,5 +486,5 @@ class SqliteTransaction:
 
     def resolve(self, rejects: Iterable[int]) -> None:
         """Mark rejects of an earlier run as resolved by this one."""
-        with _ours():
+        with ours():
             self._connection.executemany(query("resolve_reject"), [(self._run, reject) for reject in rejects])
