@@ -209,8 +209,11 @@ class _Records:
         valid = self._validate(memory.record.encode())
         if isinstance(valid, Invalid):
             yield Fault("record", where, f"its record does not validate: {valid.message}")
-        elif self._scope_of(valid.memory) != memory.scope:
+            return
+        if self._scope_of(valid.memory) != memory.scope:
             yield Fault("scope", where, f"its record belongs to {self._scope_of(valid.memory)}, not {memory.scope}")
+        if not lines.say(valid.memory.summary, valid.memory.content):
+            yield Fault("text", where, "no record that led to it says what it says")
         for number, (founder, stored) in lines.founders().items():
             place = where if not number else f"{where} merge {number}"
             identity = memory.id if not number else None
@@ -270,6 +273,7 @@ class _Lines:
         self._fingerprints = {0: memory.fingerprint}
         self._line_of: dict[int, int] = {}
         self._is_lost = False
+        self._texts: set[int] = set()
         try:
             self._states[0] = _decode(memory.record)
         except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -284,14 +288,24 @@ class _Lines:
                 self._states[merge.merge] = _decode(merge.record)
                 self._fingerprints[merge.merge] = merge.fingerprint
                 self._line_of |= dict.fromkeys(_decode(merge.moved)["merges"], merge.merge)
+            self._texts.add(_text_of(_decode(merge.record)))
             line = self._line_of.get(merge.merge, 0)
             self._states[line] = apply(self._states[line], _decode(merge.reverse))
         except (msgspec.MsgspecError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             self._is_lost = True
             yield Fault("lineage", f"{self._where} merge {merge.merge}", f"cannot be taken back: {error!r}")
 
+    def say(self, summary: str, content: str | None) -> bool:
+        """Return whether the founder, or a record that was absorbed, says just this: merging makes no new text."""
+        founders = [state for state, _ in self.founders().values()]
+        return self._is_lost or hash((summary, content)) in {*self._texts, *map(_text_of, founders)}
+
     def founders(self) -> dict[int, tuple[Document, CheckedFingerprint]]:
         """Return each line's founder and the fingerprint that should be its own."""
         if self._is_lost:
             return {}
         return {line: (state, self._fingerprints[line]) for line, state in self._states.items()}
+
+
+def _text_of(record: Document) -> int:
+    return hash((record["summary"], record.get("content")))
