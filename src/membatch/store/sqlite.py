@@ -424,6 +424,7 @@ class SqliteStore:
         """Leave no trace of removed rows in the files; raises StoreBusyError while others read old pages."""
         execute = self._connection.execute
         with ours():
+            execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
             execute("PRAGMA secure_delete = ON")  # new pages are written without what was in memory before
             try:
                 execute("VACUUM")  # free pages, and the gaps within pages, are left behind
