@@ -6,6 +6,7 @@ is named with its place. Memory use does not depend on the size of the store, on
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import msgspec
 
 from membatch import fingerprint
 from membatch.config import Config
+from membatch.consistency import Invalid
 from membatch.errors import StoreError
 from membatch.memory import HASH_VERSION, UNICODE_VERSION
 from membatch.patch import Document, apply
@@ -27,7 +29,7 @@ from membatch.store.inspection import (
     CheckedMerge,
     Inspection,
 )
-from membatch.validate import Invalid, Validator
+from membatch.validate import Validator
 
 MAX_FAULTS: Final = 1000
 _TOKENS_AT_ONCE: Final = 1000
@@ -242,7 +244,8 @@ class _Records:
             yield Fault("digest", where, "the digest is not that of its record")
         if fingerprint.content_hash(valid.memory, summary, scope) != stored.content_hash:
             yield Fault("content hash", where, "the content hash is not that of its record")
-        if stored.id_hash != (0 if identity is None else fingerprint.id_hash(scope, identity)):
+        id_hash = b"" if identity is None else fingerprint.id_hash(scope, identity)
+        if stored.id_hash != int.from_bytes(id_hash, sys.byteorder, signed=True):
             yield Fault("id hash", where, "the id hash is not that of its id")
         if stored.match_scope is not None and stored.match_scope != scope:
             yield Fault("scope", where, f"its fingerprint names {stored.match_scope}, not {scope}")
