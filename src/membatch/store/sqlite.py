@@ -92,10 +92,12 @@ class SqliteStore:
         if is_new and dry_run:
             self._temporary = tempfile.TemporaryDirectory(prefix="membatch-")
             self._path = str(Path(self._temporary.name) / "dry-run.db")
-        self._connection = self._open(is_new, write, wait)
+        self._connection = self._open(write, wait)
         try:
             with ours():
-                if is_new:
+                if self._is_empty():  # also where a creation died
+                    if not write:
+                        raise StoreError(f"there is no store {self._path}: load something with `membatch run` first")
                     self._create(scope or ())
                 self._verify(scope)
                 if write:
@@ -107,18 +109,21 @@ class SqliteStore:
             self.close()
             raise
 
-    def _open(self, is_new: bool, write: bool, wait: bool) -> sqlite3.Connection:
+    def _is_empty(self) -> bool:
+        return not self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+
+    def _open(self, write: bool, wait: bool) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = None
         if write:
             self._take_lock(wait)
         try:
-            if is_new:
+            if write and not Path(self._path).exists():
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(
-                self._path, isolation_level=None, timeout=PATIENT_MILLISECONDS / 1000, check_same_thread=False
-            )
             with ours():
-                if is_new:
-                    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+                connection = sqlite3.connect(
+                    self._path, isolation_level=None, timeout=PATIENT_MILLISECONDS / 1000, check_same_thread=False
+                )
+                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of no effect but in an empty file
                 connection.execute("PRAGMA journal_mode = WAL" if write else "PRAGMA query_only = ON")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA foreign_keys = ON")
@@ -127,6 +132,8 @@ class SqliteStore:
             self._release()
             raise SurroundingsError(f"cannot open the store {self._path}: {error.strerror}") from None
         except BaseException:
+            if connection is not None:
+                connection.close()
             self._release()
             raise
         return connection

@@ -1,0 +1,58 @@
+"""The figures of docs/reliability.md about loads that are disturbed: `python -m tests.faults.figures [NAME]...`.
+
+Each line is one campaign: how many loads were disturbed, how many of them ended by it, how many seconds it took.
+All of them ended as an undisturbed load, or the script stops with what did not.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from . import campaigns
+from .arena import KILL_AFTER, KILL_BEFORE, KINDS, arena
+from .job import Job
+
+CAMPAIGNS: dict[str, Callable[[Job], campaigns.Figures]] = {
+    "killed at a random moment": partial(campaigns.kills_at_random_moments, count=500),
+    "killed before each statement": campaigns.kills_before_statements,
+    "killed before each changing call": partial(campaigns.kills_at_calls, how=KILL_BEFORE),
+    "killed after each changing call": partial(campaigns.kills_at_calls, how=KILL_AFTER),
+    **{
+        f"{kind} fails with {errno.errorcode[error]}, {'and all after it' if stays else 'once'}": partial(
+            campaigns.failing_calls, kind=kind, error=error, stays=stays
+        )
+        for kind in KINDS
+        for error in ((errno.EIO, errno.ENOSPC) if kind == "write" else (errno.EIO,))
+        for stays in (False, True)
+    },
+    "disk full after a random number of bytes": partial(campaigns.full_disks, count=300),
+    "power lost at a random moment": partial(campaigns.power_losses, count=500),
+}
+
+
+def main() -> None:
+    """Run the campaigns whose names hold one of the words given, or all."""
+    words = sys.argv[1:]
+    print(
+        "| what was done | loads disturbed | ended by it | as if nothing had happened | seconds |\n|---|--:|--:|--:|--:|"
+    )
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        job = Job(arena(), Path(folder))
+        for name, campaign in CAMPAIGNS.items():
+            if words and not any(word in name for word in words):
+                continue
+            begun = time.perf_counter()
+            found = campaign(job)
+            seconds = time.perf_counter() - begun
+            print(f"| {name} | {found.trials} | {found.noticed} | {found.trials} | {seconds:.0f} |", flush=True)
+    arena().close()
+
+
+if __name__ == "__main__":
+    main()
