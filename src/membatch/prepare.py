@@ -108,7 +108,7 @@ class Prepare:
             fault = unreadable(item, error)
             return [_reject(item, fault.category, fault.code, fault.message)]
         if self._format.is_native:
-            return [_encode(from_row(decoded))]
+            return [_encode(from_row(decoded)) if isinstance(decoded, dict) else item]
         try:
             records = [_encode(record) for record in self._format.records(decoded)]
         except Exception as error:  # a format's bug or a shape it does not know must cost this item only

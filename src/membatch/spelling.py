@@ -7,6 +7,7 @@ Data in: JSON text or a decoded object. Data out: the same record in canonical n
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -110,6 +111,9 @@ def add_unknown(metadata: dict[str, Any], unknown: dict[str, Any]) -> dict[str, 
     return metadata
 
 
+_ESCAPED: Final = re.compile(r'["\\\x00-\x1f]')
+
+
 class Spelling:
     """A decoder that learns the unusual names of a file, so that each costs the slow path once.
 
@@ -146,7 +150,9 @@ class Spelling:
         fields = struct.__struct_fields__
         for name, value in document.items():
             unusual = name not in fields or (value is None and name in _containers(struct))
-            if unusual and name not in self._names[struct] and self._learned < MAX_LEARNED_NAMES:
+            # Others are read the slow way each time: msgspec takes no such name for a field.
+            can_be_learned = unusual and not _ESCAPED.search(name)
+            if can_be_learned and name not in self._names[struct] and self._learned < MAX_LEARNED_NAMES:
                 self._names[struct].add(name)
                 self._learned += 1
             field = name if name in fields else CAMEL[struct].get(name, "")

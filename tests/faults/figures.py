@@ -18,21 +18,22 @@ from . import campaigns
 from .arena import KILL_AFTER, KILL_BEFORE, KINDS, arena
 from .job import Job
 
+OTHERS = [kind for kind in KINDS if kind != "write"]  # there are the most writes, so they come last
 CAMPAIGNS: dict[str, Callable[[Job], campaigns.Figures]] = {
     "killed at a random moment": partial(campaigns.kills_at_random_moments, count=500),
     "killed before each statement": campaigns.kills_before_statements,
     "killed before each changing call": partial(campaigns.kills_at_calls, how=KILL_BEFORE),
     "killed after each changing call": partial(campaigns.kills_at_calls, how=KILL_AFTER),
+    "disk full after a random number of bytes": partial(campaigns.full_disks, count=300),
+    "power lost at a random moment": partial(campaigns.power_losses, count=500),
     **{
         f"{kind} fails with {errno.errorcode[error]}, {'and all after it' if stays else 'once'}": partial(
             campaigns.failing_calls, kind=kind, error=error, stays=stays
         )
-        for kind in KINDS
+        for kind in (*OTHERS, "write")
         for error in ((errno.EIO, errno.ENOSPC) if kind == "write" else (errno.EIO,))
         for stays in (False, True)
     },
-    "disk full after a random number of bytes": partial(campaigns.full_disks, count=300),
-    "power lost at a random moment": partial(campaigns.power_losses, count=500),
 }
 
 
