@@ -12,6 +12,7 @@ RANKS = {
     "errors": 0,
     "memory": 0,
     "patch": 0,
+    "cells": 1,
     "config": 1,
     "plan": 1,
     "spelling": 1,

@@ -291,7 +291,7 @@ class _Lines:
                 self._states[merge.merge] = _decode(merge.record)
                 self._fingerprints[merge.merge] = merge.fingerprint
                 self._line_of |= dict.fromkeys(_decode(merge.moved)["merges"], merge.merge)
-            self._texts.add(_text_of(_decode(merge.record)))
+            self._texts |= _texts_of(_decode(merge.record))
             line = self._line_of.get(merge.merge, 0)
             self._states[line] = apply(self._states[line], _decode(merge.reverse))
         except (msgspec.MsgspecError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -299,9 +299,11 @@ class _Lines:
             yield Fault("lineage", f"{self._where} merge {merge.merge}", f"cannot be taken back: {error!r}")
 
     def say(self, summary: str, content: str | None) -> bool:
-        """Return whether the founder, or a record that was absorbed, says just this: merging makes no new text."""
-        founders = [state for state, _ in self.founders().values()]
-        return self._is_lost or hash((summary, content)) in {*self._texts, *map(_text_of, founders)}
+        """Return whether summary and content are those of the founder or absorbed records: merging makes no text."""
+        known = set(self._texts)
+        for state, _ in self.founders().values():
+            known |= _texts_of(state)
+        return self._is_lost or {hash(summary), hash(content)} <= known
 
     def founders(self) -> dict[int, tuple[Document, CheckedFingerprint]]:
         """Return each line's founder and the fingerprint that should be its own."""
@@ -310,5 +312,5 @@ class _Lines:
         return {line: (state, self._fingerprints[line]) for line, state in self._states.items()}
 
 
-def _text_of(record: Document) -> int:
-    return hash((record["summary"], record.get("content")))
+def _texts_of(record: Document) -> set[int]:
+    return {hash(record["summary"]), hash(record.get("content")), hash(None)}

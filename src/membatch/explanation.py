@@ -117,9 +117,15 @@ def _expected(schema_path: tuple[str | int, ...]) -> str:
     return text
 
 
+# What is below these is named by the record's author.
+_FREE_FORM: Final = ("metadata", "temporal")
+
+
 def field_error(kind: str, pointer: str, value: Any, message: str, expected: str) -> FieldError:
-    """Return one field error; its code is made of the field's name and the kind."""
+    """Return one field error; its code is made of the field's name and the kind, never of a name below metadata."""
     names = [part for part in pointer.split("/") if part and not part.isdigit()]
+    free = next((number for number, name in enumerate(names) if name in _FREE_FORM), len(names))
+    names = names[: free + 1]
     shown = "" if value is None and kind in ("missing", "nul") else _shown(value)
     return FieldError(
         code=f"{names[-1] if names else 'record'}-{kind}",

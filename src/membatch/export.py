@@ -15,14 +15,9 @@ from typing import Any, BinaryIO, Final, TextIO
 
 import msgspec
 
+from membatch.cells import COLUMNS, guarded
 from membatch.errors import ConfigError, SurroundingsError
-from membatch.memory import Memory
 
-# A table has a column for each field; what is not a text or a number is JSON in its cell.
-COLUMNS: Final = (
-    "id",
-    *(name for name in Memory.__struct_fields__ if name not in ("id", "schema_version")),
-)
 _ROWS_PER_GROUP: Final = 10_000
 
 Rows = Iterable[tuple[str, bytes]]
@@ -91,7 +86,8 @@ def _write_csv(rows: Rows, stream: BinaryIO) -> int:
     count = 0
     for identity, record in rows:
         cells = _cells(identity, record)
-        writer.writerow([cells.get(name) for name in COLUMNS])
+        row = [cells.get(name) for name in COLUMNS]
+        writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
         count += 1
     text.flush()
     text.detach()  # type: ignore[attr-defined]

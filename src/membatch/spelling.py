@@ -242,7 +242,7 @@ class Spelling:
             for number, item in enumerate(value):
                 self._settle(nested.type, item, f"{prefix}{name}.{number}.", outward)
         if unknown:
-            record.metadata = add_unknown(record.metadata, unknown)
+            record.metadata = add_unknown(record.metadata or {}, unknown)  # a null that was not met before
 
 
 def _containers(struct: Struct) -> dict[str, type]:

@@ -57,7 +57,9 @@ def main() -> NoReturn:
         error.show()
         code = 2
     except MembatchError as error:
-        click.echo(f"membatch: {error}", err=True)
+        from membatch.report.text import printable
+
+        click.echo(f"membatch: {printable(str(error))}", err=True)
         code = error.exit_code
     except KeyboardInterrupt:
         click.echo("membatch: interrupted at once; go on with `membatch resume`", err=True)

@@ -111,6 +111,9 @@ def look_at(path: str) -> SourceFile:
     """Return a source with its size, time and a hash of both its ends, by which a change is noticed."""
     if path == STANDARD_INPUT:
         return SourceFile(path)
+    if not _is_text(path):
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        raise SourceError(f"{shown}: the name is not UTF-8: rename the file")
     try:
         status = Path(path).stat()
         with Path(path).open("rb") as stream:
@@ -120,6 +123,14 @@ def look_at(path: str) -> SourceFile:
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from None
     return SourceFile(path, status.st_size, status.st_mtime_ns, sha256.hexdigest())
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def changes(before: SourceFile) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from membatch.cells import COLUMNS, unguarded
 from membatch.config import SourceSettings
 from membatch.plan import Checkpoint, Rejection
 from membatch.source.chunk import Chunk
@@ -89,6 +90,7 @@ class _Table:
         self._lines, self._delimiter, self._limit = lines, delimiter, limit
         csv.field_size_limit(limit)
         self._header: list[str] = []
+        self._is_ours = False  # written by `membatch export`
 
     def chunks(self, after: Checkpoint) -> Iterator[Chunk]:
         """Yield all rows after the checkpoint; the header is read in any case."""
@@ -97,6 +99,7 @@ class _Table:
             return
         first = header if isinstance(header, Rejection) else None
         self._header = [] if isinstance(header, Rejection) else header
+        self._is_ours = tuple(self._header) == COLUMNS
         if first is None and len(set(self._header)) < len(self._header):
             first = remainder("csv-malformed", "a column name occurs twice in the first row")
         if first is not None:
@@ -142,6 +145,8 @@ class _Table:
         if len(row) > len(self._header):
             message = f"the row has {len(row)} cells, the first row names {len(self._header)} columns"
             return self._rejection("csv-malformed", message)
+        if self._is_ours:
+            row = [unguarded(cell) for cell in row]
         return msgspec.json.encode(dict(zip(self._header, row, strict=False)))
 
     def _row(self) -> list[str] | Rejection | None:
