@@ -34,15 +34,17 @@ def _ends_as_undisturbed(job: Job, what: str) -> None:
 
 
 def kills_at_random_moments(job: Job, count: int, seed: int = 1) -> Figures:
-    """Kill the process at random moments of its life."""
-    rng, noticed = random.Random(seed), 0
-    for number in range(count):
+    """Kill the process at random moments of its life, until so many were killed before they ended."""
+    rng, trials, noticed = random.Random(seed), 0, 0
+    while noticed < count:
         job.again()
-        moment = rng.uniform(0, 1.1 * job.undisturbed.seconds)
+        moment = rng.uniform(0, job.undisturbed.seconds)
         result = job.run(kill_at=moment)
-        noticed += result.code == -9
-        _ends_as_undisturbed(job, f"kill {number} at {moment:.4f} s")
-    return Figures(count, noticed)
+        if result.code != -9:
+            continue
+        trials, noticed = trials + 1, noticed + 1
+        _ends_as_undisturbed(job, f"kill {noticed} at {moment:.4f} s")
+    return Figures(trials, noticed)
 
 
 def kills_before_statements(job: Job, step: int = 1, first: int = 1) -> Figures:

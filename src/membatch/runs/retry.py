@@ -19,7 +19,7 @@ from membatch.run import (
     batch_size,
     collected_by_batch,
 )
-from membatch.runs.accounts import report_from
+from membatch.runs.accounts import open_once, report_from
 from membatch.runs.inputs import with_choices
 from membatch.runs.session import Session, opened_session, to_json
 from membatch.store import RejectRow, RunRow
@@ -76,12 +76,12 @@ def retried(
     """Send the rejects of a retry's parent through, from batch and checkpoint on; return how it ended."""
     assert row.parent is not None, "a retry has a parent"
     number, checkpoint = after
-    rejects = session.store.rejects(row.parent, after=checkpoint.line - 1)
-    again = _Again(rejects, row, batch_size(session.config), checkpoint)
     forgive = frozenset(session.store.conflicting_digests())
     loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]), forgive=forgive)
-    batches = again.batches(session.prepare)
-    return loader.load(batches, stop, first_number=number, earlier=earlier, observers=observers, origin=again)
+    with open_once(session.config.store) as reader:  # reads ahead while the session writes
+        again = _Again(reader.rejects(row.parent, checkpoint.line - 1), row, session.config, checkpoint)
+        batches = again.batches(session.prepare)
+        return loader.load(batches, stop, first_number=number, earlier=earlier, observers=observers, origin=again)
 
 
 class _Again:
@@ -90,8 +90,8 @@ class _Again:
     Its checkpoints say, in `line`, which reject comes next, in `index` how many of its records are done.
     """
 
-    def __init__(self, rejects: Iterator[RejectRow], row: RunRow, size: int, after: Checkpoint) -> None:
-        self._rejects, self._format, self._size = rejects, row.format, size
+    def __init__(self, rejects: Iterator[RejectRow], row: RunRow, config: Config, after: Checkpoint) -> None:
+        self._rejects, self._format, self._config = rejects, row.format, config
         self._first, self._skip = after.line, after.index
         # Record -> reject, which of its records it is; of the batch in hand, and of the one that is made ahead.
         self._origins: dict[Position, tuple[int, int]] = {}
@@ -118,11 +118,11 @@ class _Again:
 
     def _groups(self) -> Iterator[list[RejectRow]]:
         some: list[RejectRow] = []
-        held = 0
+        held, size = 0, batch_size(self._config)
         for reject in self._rejects:
             if not self._is_open(reject):
                 continue
-            if some and (len(some) >= self._size or held > _BATCH_BYTES or self._kind(reject) != self._kind(some[0])):
+            if some and (len(some) >= size or held > _BATCH_BYTES or self._kind(reject) != self._kind(some[0])):
                 yield some
                 some, held = [], 0
             some.append(reject)
