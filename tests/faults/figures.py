@@ -18,21 +18,24 @@ from . import campaigns
 from .arena import KILL_AFTER, KILL_BEFORE, KINDS, arena
 from .job import Job
 
-OTHERS = [kind for kind in KINDS if kind != "write"]  # there are the most writes, so they come last
+OTHERS = [kind for kind in KINDS if kind != "write"]
+
+# A call that fails once, or with all after it; there are the most writes, so they come last.
+CALLS = [(kind, errno.EIO, stays) for kind in OTHERS for stays in (False, True)]
+CALLS += [("write", errno.EIO, False), ("write", errno.ENOSPC, True)]
+
 CAMPAIGNS: dict[str, Callable[[Job], campaigns.Figures]] = {
     "killed at a random moment": partial(campaigns.kills_at_random_moments, count=500),
     "killed before each statement": campaigns.kills_before_statements,
     "killed before each changing call": partial(campaigns.kills_at_calls, how=KILL_BEFORE),
     "killed after each changing call": partial(campaigns.kills_at_calls, how=KILL_AFTER),
-    "disk full after a random number of bytes": partial(campaigns.full_disks, count=300),
-    "power lost at a random moment": partial(campaigns.power_losses, count=500),
+    "power lost at a random moment": partial(campaigns.power_losses, count=200),
+    "disk full after a random number of bytes": partial(campaigns.full_disks, count=200),
     **{
-        f"{kind} fails with {errno.errorcode[error]}, {'and all after it' if stays else 'once'}": partial(
+        f"the N-th {kind} fails with {errno.errorcode[error]}{', and all after it' if stays else ''}": partial(
             campaigns.failing_calls, kind=kind, error=error, stays=stays
         )
-        for kind in (*OTHERS, "write")
-        for error in ((errno.EIO, errno.ENOSPC) if kind == "write" else (errno.EIO,))
-        for stays in (False, True)
+        for kind, error, stays in CALLS
     },
 }
 
