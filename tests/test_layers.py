@@ -37,6 +37,7 @@ RANKS = {
     "forget": 8,
     "lineage": 8,
     "review": 8,
+    "reversal": 8,
     "": 9,
     "cli": 10,
 }

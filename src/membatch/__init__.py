@@ -12,9 +12,10 @@ from membatch.errors import (
     SurroundingsError,
 )
 from membatch.forget import Forgotten, forget
-from membatch.lineage import explain, history, undo
+from membatch.lineage import explain, history
 from membatch.memory import Memory
 from membatch.report import Report
+from membatch.reversal import undo, unmerge
 from membatch.runs import process, report, resume, retry, validate
 from membatch.validate import ValidationResult, validate_memory
 
@@ -44,6 +45,7 @@ __all__ = [
     "resume",
     "retry",
     "undo",
+    "unmerge",
     "validate",
     "validate_memory",
 ]

@@ -305,6 +305,7 @@ class _Decider:
             rules=merged.rules,
             conflicts=merged.conflicts,
             guards={},
+            next_key=self._next_key,
         )
 
     def _lead(self, record: int, memory: MemoryKey) -> None:
@@ -341,6 +342,7 @@ class _Decider:
             rules=[f"same_id:{self._rules.same_id}"],
             conflicts=[],
             guards={},
+            next_key=self._next_key,
         )
 
 

@@ -1,89 +1,27 @@
-"""The past of memories: history of one, undo of a run, explain for two.
+"""The past of a memory, and the judgement of two records: history, explain.
 
-Rule: every change of memory data is a numbered run; what cannot be taken back without leaving something that
-points at nothing is refused, with the list of what points there.
+Rule: reading only; what is shown is what the store and the rules say, nothing is guessed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from membatch import fingerprint
-from membatch.config import Config, hide_password, to_plain
+from membatch.config import Config
 from membatch.consistency import Invalid
 from membatch.decide import rules_of
 from membatch.errors import ConfigError
 from membatch.merge import Survivor, merge
 from membatch.patch import apply
 from membatch.plan import StoredRow
-from membatch.report import Report
-from membatch.runs.accounts import open_once, report_from
+from membatch.runs.accounts import open_once
 from membatch.similarity.guards import Facts
-from membatch.store import Blocker, Store, open_store
 from membatch.validate import Validator
-
-# Runs of these kinds cannot be taken back.
-FINAL_KINDS: Final = ("undo", "forget")
-
-
-def undo(run: int, *, store: str | None = None, cascade: bool = False, wait: bool = False) -> Report:
-    """Take a run out again: memory data is as it was before it; return the report of the undo.
-
-    Refused with a ConfigError where a later run names a memory of this one, unless `cascade`, which takes
-    those later runs out too, the newest first, all in one transaction.
-    """
-    config = msgspec.structs.replace(Config(), store=store or Config().store)
-    opened = open_store(config.store, None, wait=wait)
-    try:
-        rows = {row.run: row for row in opened.runs()}
-        row = rows.get(run)
-        if row is None:
-            raise ConfigError(f"there is no run {run} in {hide_password(config.store)}: see `membatch runs`")
-        if row.status == "undone" or row.kind in FINAL_KINDS:
-            what = "was undone already" if row.status == "undone" else f"is of kind {row.kind}, which cannot be undone"
-            raise ConfigError(f"run {run} {what}: load the source again if you want its memories back")
-        later = [
-            other
-            for other in rows
-            if other > run and rows[other].status != "undone" and rows[other].kind not in FINAL_KINDS
-        ]
-        chosen = _chosen(opened, run, later, cascade)
-        undo_run = opened.begin_run(
-            kind="undo",
-            parent=run,
-            format="",
-            sources='{"files":[]}',
-            config=msgspec.json.encode(to_plain(config)).decode(),
-        )
-        with opened.changes(undo_run) as changes:
-            changes.undo(chosen)
-        opened.finish_run(undo_run, "done", msgspec.json.encode({"undone": chosen}).decode())
-        return report_from(opened, undo_run, config)
-    finally:
-        opened.close()
-
-
-def _chosen(opened: Store, run: int, later: list[int], cascade: bool) -> list[int]:
-    """Return the runs to take out, the newest first."""
-    chosen = [run]
-    found: list[Blocker] = []
-    for other in later:
-        blockers = [blocker for one in chosen for blocker in opened.blockers(one, [other])]
-        if blockers:
-            found.extend(blockers)
-            chosen.append(other)
-    if found and not cascade:
-        listed = "; ".join(f"run {item.run}: {item.what} {item.id}" for item in found[:10])
-        more = f" and {len(found) - 10} more" if len(found) > 10 else ""
-        raise ConfigError(
-            f"run {run} cannot be undone alone, later runs name its memories ({listed}{more}): "
-            f"use --cascade to undo {', '.join(f'run {other}' for other in chosen[1:])} too"
-        )
-    return chosen[::-1]
 
 
 def history(identity: str, *, store: str | None = None) -> dict[str, Any]:

@@ -183,6 +183,7 @@ class Merge(msgspec.Struct, frozen=True):
     rules: list[str]
     conflicts: list[dict[str, Any]]
     guards: dict[str, str]
+    next_key: MemoryKey  # memories from this key on are younger than the merge
 
 
 class Hold(msgspec.Struct, frozen=True):

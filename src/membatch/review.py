@@ -123,6 +123,7 @@ def _step(store: Store, row: ReviewRow, config: Config) -> tuple[Merge, bytes] |
         rules=merged.rules,
         conflicts=merged.conflicts,
         guards=msgspec.json.decode(row.guards),
+        next_key=store.next_key(),
     )
     return step, younger.record
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sqlite3
 import tempfile
 from fractions import Fraction
@@ -12,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from membatch import undo, validate_memory
+from membatch import ConfigError, check, undo, unmerge, validate_memory
+from membatch.patch import apply as apply_patch
 from membatch.review import accept, accept_all, open_pairs, reject
 
 from .data import config, counts_in_store, load, memory_data, records, records_of, write_lines
@@ -172,6 +175,75 @@ class TestLaws:
             for number in range(len(states) - 1, 0, -1):
                 undo(number + 1, store=url)
                 assert memory_data(path) == states[number - 1]
+
+    @LAWS
+    @given(st.data())
+    def test_whatever_was_done_checks_and_is_undone_to_the_empty_store(self, store: str, data: st.DataObject) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            url, settings_ = f"sqlite:///{path}", config(path, guards=None, size=3)
+            load([], settings_)
+            for _ in range(data.draw(st.integers(3, 9))):
+                what = data.draw(st.sampled_from(["load", "load", "accept", "reject", "unmerge", "unmerge", "undo"]))
+                pairs, merges = open_pairs(url), standing_merges(path)
+                if what == "load":
+                    load(data.draw(records_of(4, 14)), settings_)
+                elif what in ("accept", "reject") and pairs:
+                    decide_pair = accept if what == "accept" else reject
+                    decide_pair(data.draw(st.sampled_from(pairs))["review"], config=settings_)
+                elif what == "unmerge" and merges:
+                    with contextlib.suppress(ConfigError):
+                        unmerge(data.draw(st.sampled_from(merges)), store=url, cascade=data.draw(st.booleans()))
+                elif what == "undo" and undoable_runs(path):
+                    undo(data.draw(st.sampled_from(undoable_runs(path))), store=url, cascade=True)
+                found = check(url)
+                assert found.is_whole, found.faults
+            while runs := undoable_runs(path):
+                undo(runs[-1], store=url, cascade=True)
+                assert check(url).is_whole
+            assert memory_data(path) == {"memory": [], "fingerprint": [], "merge": [], "review": []}
+
+    @LAWS
+    @given(records_of(8, 30), sizes)
+    def test_an_unmerged_record_is_the_youngest_memory_and_its_survivor_is_as_before(
+        self, store: str, values: list[Any], size: int
+    ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            load(values, config(path, size=size))
+            for merge in reversed(standing_merges(path)):
+                before = memory_data(path)
+                row = next(row for row in before["merge"] if row[0] == merge)
+                try:
+                    unmerge(merge, store=f"sqlite:///{path}")
+                except ConfigError:
+                    assert memory_data(path) == before
+                    continue
+                after = memory_data(path)
+                *others, youngest = after["memory"]
+                survivor = apply_patch(
+                    json.loads({key: text for key, *_, text in before["memory"]}[row[1]]), json.loads(row[11])
+                )
+                assert youngest[4] == row[7]
+                assert youngest[0] == 1 + max(memory[0] for memory in before["memory"])
+                assert json.loads({key: text for key, *_, text in others}[row[1]]) == survivor
+                known, _ = load([{"id": row[6], **json.loads(row[7])}], config(path))
+                assert known.counts.duplicates == 1
+
+
+def standing_merges(path: Path) -> list[int]:
+    connection = sqlite3.connect(path)
+    found = [row[0] for row in connection.execute("SELECT merge FROM merge WHERE unmerged_in IS NULL ORDER BY merge")]
+    connection.close()
+    return found
+
+
+def undoable_runs(path: Path) -> list[int]:
+    connection = sqlite3.connect(path)
+    sql = "SELECT run FROM run WHERE status <> 'undone' AND kind NOT IN ('undo', 'forget', 'unmerge') ORDER BY run"
+    found = [row[0] for row in connection.execute(sql)]
+    connection.close()
+    return found
 
 
 @settings(LAWS, max_examples=3)

@@ -37,6 +37,7 @@ for _command in (
     look.check,
     look.export,
     change.undo,
+    change.unmerge,
     change.review,
     change.forget,
     settings.init,

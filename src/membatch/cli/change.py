@@ -17,13 +17,30 @@ from membatch.cli.options import common, say, settings_of
 @common
 def undo(run_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
     """Take RUN out again: the memories are as they were before it."""
-    from membatch.lineage import undo as undo_run
+    from membatch.reversal import undo as undo_run
 
     resolved, as_json, quiet = settings_of(flags)
     report = undo_run(run_id, store=resolved.config.store, cascade=cascade, wait=wait)
     if as_json:
         click.echo(report.to_json())
     say(f"run {run_id} is undone, as run {report.run_id}", quiet or as_json)
+    return 0
+
+
+@click.command(epilog="Example: membatch unmerge 12")
+@click.argument("merge_id", metavar="MERGE_ID", type=int)
+@click.option("--cascade", is_flag=True, help="Take out whole later runs that name the memory too.")
+@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@common
+def unmerge(merge_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
+    """Take one merge back: the absorbed record is a memory again; `membatch history` shows the numbers."""
+    from membatch.reversal import unmerge as unmerge_one
+
+    settings, as_json, quiet = settings_of(flags)
+    report = unmerge_one(merge_id, store=settings.config.store, cascade=cascade, wait=wait)
+    if as_json:
+        click.echo(report.to_json())
+    say(f"merge {merge_id} is taken back, as run {report.run_id}", quiet or as_json)
     return 0
 
 

@@ -113,8 +113,20 @@ class ReviewRow(NamedTuple):
     younger_record: str
 
 
+class OneMerge(NamedTuple):
+    """A merge by its number: its memory, run, absorbed id and record, whether a review made it, who took it back."""
+
+    memory: MemoryKey
+    run: int
+    id: str
+    record: str
+    is_review: bool
+    unmerged_in: int | None
+    scope: str
+
+
 class Blocker(NamedTuple):
-    """What a later run did that names a memory of a run to be undone."""
+    """What names a memory later than what is to be taken back, and in which run."""
 
     run: int
     what: str
@@ -156,6 +168,9 @@ class ChangeTransaction(Protocol):
 
     def accept(self, review: int, younger: MemoryKey, step: Merge, record: bytes) -> None:
         """Merge the younger memory of a pair, whose record is given, into the older as the step says."""
+
+    def unmerge(self, merge: int, identity: str, id_hash: int) -> None:
+        """Take one merge back; what it absorbed is a memory again, with the id and its hash unless a review had it."""
 
     def forget(self, memory: MemoryKey, is_said: Callable[[bytes], bool], is_quoted: Callable[[str], bool]) -> None:
         """Remove a memory and all that was kept of it, also rejects whose raw record says what it said.
@@ -220,6 +235,12 @@ class Store(Protocol):
 
     def reviews(self, state: str) -> list[ReviewRow]:
         """Return the pairs in a state, with both memories, the oldest first."""
+
+    def merge(self, merge: int) -> OneMerge | None:
+        """Return a merge by its number."""
+
+    def after_merge(self, merge: int) -> list[Blocker]:
+        """Return what names the memory of a merge later than the merge did."""
 
     def blockers(self, run: int, later: Sequence[int]) -> list[Blocker]:
         """Return what the later runs did that names memories which the run made or changed."""

@@ -27,6 +27,7 @@ _UNDO: Final = (
     "undo_fingerprints",
     "undo_reviews",
     "undo_duplicates",
+    "undo_moved_duplicates",
     "undo_merges",
     "undo_memories",
     "undo_rejects",
@@ -66,9 +67,7 @@ class Changes:
             for (merge,) in self._execute(query("merges_to_undo"), (run,)).fetchall():
                 # Looked up one by one: taking a review back moves earlier merges to where they were.
                 memory, reverse, stated, moved = self._execute(query("merge_to_undo"), (merge,)).fetchone()
-                record = self._fetch([memory])[memory].record
-                document = apply(msgspec.json.decode(record), msgspec.json.decode(reverse))
-                self._execute(query("update_memory"), (stated, encode_record(document).decode(), memory))
+                self._take_back(MemoryKey(memory), reverse, stated)
                 if moved is not None:
                     self._return(MemoryKey(memory), msgspec.json.decode(moved))
             for name in _UNDO:
@@ -95,7 +94,18 @@ class Changes:
         place = (None, None, None, None)
         scores = (step.step, step.shared, step.union, step.replaces)
         absorbed = (memory[1], record.decode())
-        row = (number, older, self._batch, *scores, *absorbed, *place, *texts, step.stated_before, _text(moved))
+        row = (
+            number,
+            older,
+            self._batch,
+            *scores,
+            *absorbed,
+            *place,
+            *texts,
+            step.stated_before,
+            _text(moved),
+            step.next_key,
+        )
         execute(query("insert_merge"), row)
         after = apply(msgspec.json.decode(self._fetch([older])[older].record), step.forward)
         execute(query("update_memory"), (step.stated, encode_record(after).decode(), older))
@@ -112,6 +122,30 @@ class Changes:
             execute(query("move_review"), (first, second, state, closed_by, pair))
         execute(query("delete_memory"), (younger,))
         self.tally.accepted += 1
+
+    def unmerge(self, merge: int, identity: str, id_hash: int) -> None:
+        """Take one merge back; what it absorbed is the youngest memory, one that a review merged is as it was."""
+        execute = self._execute
+        older, reverse, stated, moved = execute(query("merge_to_undo"), (merge,)).fetchone()
+        self._take_back(MemoryKey(older), reverse, stated)
+        if moved is not None:
+            self._return(MemoryKey(older), msgspec.json.decode(moved))
+            execute(query("unmerge_decisions"))
+        else:
+            _, _, _, record, _, _, scope = execute(query("merge"), (merge,)).fetchone()
+            key = execute(query("next_keys")).fetchone()[0]
+            execute(query("unmerge_superseded"), (merge,))
+            execute(query("unmerge_closed"), (merge,))
+            execute(query("insert_memory"), (key, identity, scope, self._batch, None, record))
+            execute(query("unmerge_fingerprint"), (key, id_hash, older, merge))
+            execute(query("unmerge_duplicates"), (key, older))
+            self.tally.unmerged += 1
+        execute(query("mark_unmerged"), (self._run, merge))
+
+    def _take_back(self, memory: MemoryKey, reverse: str, stated: str | None) -> None:
+        record = self._fetch([memory])[memory].record
+        document = apply(msgspec.json.decode(record), msgspec.json.decode(reverse))
+        self._execute(query("update_memory"), (stated, encode_record(document).decode(), memory))
 
     def forget(self, memory: MemoryKey, is_said: Callable[[bytes], bool], is_quoted: Callable[[str], bool]) -> None:
         """Remove a memory and all that was kept of it, also rejects whose raw record says what it said."""

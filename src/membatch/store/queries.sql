@@ -9,8 +9,8 @@ INSERT INTO memory (memory, id, match_scope, batch, stated, record) VALUES (?, ?
 -- name: insert_merge: lineage
 INSERT INTO merge (
     merge, memory, batch, step, shared, union_size, replaces, id, record, source, line, byte_offset, item_index,
-    rules, conflicts, guards, reverse, stated_before, moved
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    rules, conflicts, guards, reverse, stated_before, moved, next_memory
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: update_memory: a survivor after its merges
 UPDATE memory SET stated = ?, record = ? WHERE memory = ?;
@@ -47,9 +47,12 @@ INSERT INTO reject (
 SELECT memory, id, match_scope, record, stated FROM memory
 WHERE memory IN (SELECT value FROM json_each(?));
 
--- name: next_keys: the keys that the next memory, merge and batch get
+-- name: next_keys: the keys that the next memory, merge and batch get; that of one that a review moved is not free
 SELECT
-    (SELECT coalesce(max(memory), 0) + 1 FROM memory),
+    max(
+        (SELECT coalesce(max(memory), 0) + 1 FROM memory),
+        (SELECT coalesce(max(moved ->> '$.memory[0]'), 0) + 1 FROM merge WHERE moved IS NOT NULL)
+    ),
     (SELECT coalesce(max(merge), 0) + 1 FROM merge),
     (SELECT coalesce(max(batch), 0) + 1 FROM batch);
 
@@ -120,13 +123,17 @@ CREATE TEMP TABLE IF NOT EXISTS touched (memory INTEGER PRIMARY KEY);
 -- name: clear_touched: before the next undo
 DELETE FROM touched;
 
--- name: touch: the memories that a run made or changed, by load, merge or hold
+-- name: touch: the memories that a run made or changed, by load, merge or hold, and what was unmerged from these
 INSERT OR IGNORE INTO touched
 SELECT memory FROM memory JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT memory FROM merge JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT older FROM review JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT memory FROM merge
-WHERE moved IS NOT NULL AND moved ->> '$.memory[3]' IN (SELECT batch FROM batch WHERE run = ?1);
+WHERE moved IS NOT NULL AND moved ->> '$.memory[3]' IN (SELECT batch FROM batch WHERE run = ?1)
+UNION SELECT memory FROM merge WHERE unmerged_in = ?1
+UNION SELECT memory.memory FROM merge JOIN batch USING (batch)
+JOIN batch AS taken_back ON taken_back.run = unmerged_in JOIN memory ON memory.batch = taken_back.batch
+WHERE batch.run = ?1;
 
 -- name: blockers: what a later run did that names a touched memory
 SELECT 'merge', id FROM merge JOIN batch USING (batch) WHERE run = ?1 AND memory IN (SELECT memory FROM touched)
@@ -137,12 +144,17 @@ UNION ALL
 SELECT 'decision', 'review ' || review FROM review
 WHERE decided_in = ?1 AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
 UNION ALL
+SELECT 'unmerge', id FROM merge WHERE unmerged_in = ?1 AND memory IN (SELECT memory FROM touched)
+UNION ALL
 SELECT 'duplicate', duplicate.id FROM duplicate JOIN batch USING (batch)
 WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
     SELECT digest FROM fingerprint
     WHERE memory IN (SELECT memory FROM touched) AND (
         number IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?2)
-        OR (number = 0 AND memory IN (SELECT memory FROM memory JOIN batch USING (batch) WHERE run = ?2))
+        OR (number = 0 AND memory IN (
+            SELECT memory FROM memory JOIN batch USING (batch)
+            WHERE run = ?2 OR run IN (SELECT unmerged_in FROM merge JOIN batch AS mine USING (batch) WHERE mine.run = ?2)
+        ))
     )
 )
 LIMIT 20;
@@ -150,7 +162,7 @@ LIMIT 20;
 -- name: merges_to_undo: the merges of a run into memories that it did not make, the newest first
 SELECT merge.merge FROM merge
 JOIN batch USING (batch) JOIN memory USING (memory) JOIN batch AS born ON born.batch = memory.batch
-WHERE batch.run = ?1 AND born.run <> ?1
+WHERE batch.run = ?1 AND born.run <> ?1 AND unmerged_in IS NULL
 ORDER BY merge.merge DESC;
 
 -- name: merge_to_undo: how one merge is taken back
@@ -181,6 +193,11 @@ DELETE FROM duplicate WHERE batch IN (SELECT batch FROM batch WHERE run = ?);
 -- name: undo_merges: lineage of a run
 DELETE FROM merge WHERE batch IN (SELECT batch FROM batch WHERE run = ?);
 
+-- name: undo_moved_duplicates: what was known by a memory that an unmerge made is known by its merge again
+UPDATE duplicate SET memory = (SELECT memory FROM merge WHERE unmerged_in = ?1)
+WHERE memory IN (SELECT memory FROM memory JOIN batch USING (batch) WHERE run = ?1)
+AND EXISTS (SELECT 1 FROM merge WHERE unmerged_in = ?1);
+
 -- name: undo_memories: memories that a run made
 DELETE FROM memory WHERE batch IN (SELECT batch FROM batch WHERE run = ?);
 
@@ -198,13 +215,13 @@ SELECT memory, id, match_scope, record, stated FROM memory WHERE id = ?;
 
 -- name: absorbed_by_id: memories that absorbed a record of this id
 SELECT DISTINCT memory.memory, memory.id, match_scope, memory.record, stated FROM merge JOIN memory USING (memory)
-WHERE merge.id = ?;
+WHERE merge.id = ? AND unmerged_in IS NULL;
 
 -- name: lineage: the merges into a memory, the oldest first
 SELECT
     merge, run, step, shared, union_size, replaces, merge.id, merge.record, source, line, byte_offset, item_index,
     rules, conflicts, guards, reverse
-FROM merge JOIN batch USING (batch) WHERE memory = ? ORDER BY merge;
+FROM merge JOIN batch USING (batch) WHERE memory = ? AND unmerged_in IS NULL ORDER BY merge;
 
 -- name: born: the run in which a memory was made
 SELECT run FROM memory JOIN batch USING (batch) WHERE memory = ?;
@@ -286,13 +303,14 @@ GROUP BY memory.memory HAVING count(fingerprint.memory) <> 1;
 SELECT 'memory ' || memory || ' fingerprint ' || number FROM fingerprint
 WHERE superseded_by IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM merge
-    WHERE merge.merge = superseded_by AND merge.memory = fingerprint.memory AND replaces = 1
+    WHERE merge.merge = superseded_by AND merge.memory = fingerprint.memory AND replaces = 1 AND unmerged_in IS NULL
 );
 
 -- name: check_strays: fingerprints that nothing stands behind
 SELECT 'memory ' || memory || ' fingerprint ' || number FROM fingerprint
 WHERE number <> 0 AND NOT EXISTS (
-    SELECT 1 FROM merge WHERE merge.merge = number AND merge.memory = fingerprint.memory
+    SELECT 1 FROM merge
+    WHERE merge.merge = number AND merge.memory = fingerprint.memory AND unmerged_in IS NULL
 );
 
 -- name: check_duplicates: duplicates of a record that their memory does not know
@@ -319,7 +337,7 @@ WHERE run.parent IS NOT batch.run OR run.kind <> 'retry';
 SELECT batch, run, number, kind, status, tally FROM batch JOIN run USING (run) ORDER BY batch;
 
 -- name: check_accepted: how many memories of each batch live on in another one
-SELECT moved ->> '$.memory[3]', count(*) FROM merge WHERE moved IS NOT NULL GROUP BY 1;
+SELECT moved ->> '$.memory[3]', count(*) FROM merge WHERE moved IS NOT NULL AND unmerged_in IS NULL GROUP BY 1;
 
 -- name: check_memories: all memories with the fingerprint of their first founder, the youngest first
 SELECT
@@ -333,6 +351,7 @@ SELECT
     merge.memory, merge, record, reverse, moved,
     founder, digest, content_hash, id_hash, match_scope, tokens
 FROM merge LEFT JOIN fingerprint ON fingerprint.memory = merge.memory AND number = merge
+WHERE unmerged_in IS NULL
 ORDER BY merge.memory DESC, merge DESC;
 
 -- name: clear_closing: pairs that a merge closed, now that it is forgotten
@@ -342,8 +361,12 @@ WHERE closed_by IN (SELECT merge FROM merge WHERE memory = ?1) AND older <> ?1 A
 -- name: forgotten_rows: the rows of a memory by table and batch, those of memories that a review moved into it too
 SELECT 'memory', batch, count(*) FROM memory WHERE memory = ?1 GROUP BY 2
 UNION ALL SELECT 'memory', moved ->> '$.memory[3]', count(*) FROM merge
-WHERE memory = ?1 AND moved IS NOT NULL GROUP BY 2
-UNION ALL SELECT 'merge', batch, count(*) FROM merge WHERE memory = ?1 GROUP BY 2
+WHERE memory = ?1 AND moved IS NOT NULL AND unmerged_in IS NULL GROUP BY 2
+UNION ALL SELECT 'merge', batch, count(*) FROM merge WHERE memory = ?1 OR unmerged_in IN (
+    SELECT run FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE memory = ?1 AND kind = 'unmerge'
+    UNION SELECT run FROM merge AS accepted JOIN batch ON batch.batch = accepted.moved ->> '$.memory[3]'
+    JOIN run USING (run) WHERE accepted.memory = ?1 AND accepted.moved IS NOT NULL AND kind = 'unmerge'
+) GROUP BY 2
 UNION ALL SELECT 'duplicate', batch, count(*) FROM duplicate WHERE memory = ?1 GROUP BY 2
 UNION ALL SELECT 'review', batch, count(*) FROM review WHERE older = ?1 OR younger = ?1 GROUP BY 2;
 
@@ -356,8 +379,12 @@ DELETE FROM fingerprint WHERE memory = ?1;
 -- name: forget_duplicates: the records that it was known for
 DELETE FROM duplicate WHERE memory = ?1;
 
--- name: forget_merges: what it absorbed
-DELETE FROM merge WHERE memory = ?1;
+-- name: forget_merges: what it absorbed, and what it was unmerged from
+DELETE FROM merge WHERE memory = ?1 OR unmerged_in IN (
+    SELECT run FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE memory = ?1 AND kind = 'unmerge'
+    UNION SELECT run FROM merge AS accepted JOIN batch ON batch.batch = accepted.moved ->> '$.memory[3]'
+    JOIN run USING (run) WHERE accepted.memory = ?1 AND accepted.moved IS NOT NULL AND kind = 'unmerge'
+);
 
 -- name: forget_memory: the memory itself
 DELETE FROM memory WHERE memory = ?1;
@@ -370,3 +397,39 @@ DELETE FROM reject WHERE reject = ?;
 
 -- name: silence_reject: a reject that says something else, but quotes what is forgotten
 UPDATE reject SET message = ? WHERE reject = ?;
+
+-- name: merge: one merge, with the run that made it and the match scope of its memory
+SELECT merge.memory, run, merge.id, merge.record, moved IS NOT NULL, unmerged_in, match_scope
+FROM merge JOIN batch USING (batch) JOIN memory USING (memory) WHERE merge = ?;
+
+-- name: after_merge: what names a memory later than one of its merges
+SELECT run, 'merge', newer.id FROM merge AS old JOIN merge AS newer ON newer.memory = old.memory
+JOIN batch ON batch.batch = newer.batch
+WHERE old.merge = ?1 AND newer.merge > old.merge AND newer.unmerged_in IS NULL
+UNION ALL
+SELECT run, 'hold', 'review ' || review FROM merge AS old
+JOIN review ON older = old.memory OR younger = old.memory JOIN batch ON batch.batch = review.batch
+WHERE old.merge = ?1 AND younger >= next_memory
+UNION ALL
+SELECT decided_in, 'decision', 'review ' || review FROM merge AS old
+JOIN batch USING (batch) JOIN review ON older = old.memory OR younger = old.memory
+WHERE old.merge = ?1 AND state = 'rejected' AND decided_in > run;
+
+-- name: mark_unmerged: a merge was taken back
+UPDATE merge SET unmerged_in = ? WHERE merge = ?;
+
+-- name: unmerge_superseded: fingerprints that a replacement had put aside lead by content again
+UPDATE fingerprint SET superseded_by = NULL WHERE superseded_by = ?;
+
+-- name: unmerge_closed: pairs that a replacement had closed open again
+UPDATE review SET state = 'open', closed_by = NULL WHERE state = 'closed' AND closed_by = ?;
+
+-- name: unmerge_decisions: pairs that were decided and are open again
+UPDATE review SET decided_in = NULL WHERE state = 'open' AND decided_in IS NOT NULL;
+
+-- name: unmerge_fingerprint: what led to a memory by a merge leads to one of its own
+UPDATE fingerprint SET memory = ?, number = 0, founder = 1, id_hash = ? WHERE memory = ? AND number = ?;
+
+-- name: unmerge_duplicates: records that were known by what is a memory of its own now
+UPDATE duplicate SET memory = ?1
+WHERE memory = ?2 AND digest = (SELECT digest FROM fingerprint WHERE memory = ?1 AND number = 0);

@@ -131,6 +131,7 @@ class _Writer:
                 _text(step.reverse),
                 step.stated_before,
                 None,
+                step.next_key,
             )
         )
         fingerprints = self._new_fingerprints.setdefault(memory, [])

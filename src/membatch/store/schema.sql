@@ -41,7 +41,8 @@ CREATE TABLE memory (
     record TEXT NOT NULL
 );
 
--- One row a merge: the absorbed record whole, why it was absorbed, and the way back. `moved` is what led to a
+-- One row a merge: the absorbed record whole, why it was absorbed, and the way back. Memories from `next_memory`
+-- on are younger than the merge; `unmerged_in` is the run that took it back. `moved` is what led to a
 -- memory that an accepted review merged into this one.
 CREATE TABLE merge (
     merge INTEGER PRIMARY KEY,
@@ -62,9 +63,12 @@ CREATE TABLE merge (
     guards TEXT NOT NULL,
     reverse TEXT NOT NULL,
     stated_before TEXT,
-    moved TEXT
+    moved TEXT,
+    next_memory INTEGER NOT NULL,
+    unmerged_in INTEGER REFERENCES run (run)
 );
 CREATE INDEX merge_memory ON merge (memory);
+CREATE INDEX merge_moved ON merge (moved ->> '$.memory[0]') WHERE moved IS NOT NULL;
 
 -- One row a record that leads to a memory: the founder's (number 0, or that of the merge by which it
 -- became founder) and each absorbed one's (the number of its merge). A superseded row's digest still leads

@@ -35,7 +35,7 @@ from membatch.errors import (
 )
 from membatch.memory import HASH_VERSION, UNICODE_VERSION
 from membatch.plan import Checkpoint, Digest, MemoryKey, Plan, StoredRow
-from membatch.store import BatchRow, Blocker, FingerprintRow, MergeRow, RejectRow, ReviewRow, RunRow, now
+from membatch.store import BatchRow, Blocker, FingerprintRow, MergeRow, OneMerge, RejectRow, ReviewRow, RunRow, now
 from membatch.store.changes import PURGE_IS_DUE, Changes
 from membatch.store.driver import ours, translated
 from membatch.store.inspection import Inspection
@@ -383,6 +383,17 @@ class SqliteStore:
             changes = Changes(self._connection, self.fetch, run)
             yield changes
             changes.close()
+
+    def merge(self, merge: int) -> OneMerge | None:
+        """Return a merge by its number."""
+        with ours():
+            row = self._connection.execute(query("merge"), (merge,)).fetchone()
+        return None if row is None else OneMerge(*row)
+
+    def after_merge(self, merge: int) -> list[Blocker]:
+        """Return what names the memory of a merge later than the merge did."""
+        with ours():
+            return [Blocker(*row) for row in self._connection.execute(query("after_merge"), (merge,))]
 
     def blockers(self, run: int, later: Sequence[int]) -> list[Blocker]:
         """Return what the later runs did that names memories which the run made or changed."""
