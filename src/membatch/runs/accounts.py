@@ -11,7 +11,8 @@ import msgspec
 
 from membatch.config import Config, hide_password
 from membatch.errors import CODES, ConfigError
-from membatch.report import MAX_SAMPLES, Account, Report, report_of
+from membatch.plan import MemoryKey
+from membatch.report import MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
 from membatch.report.samples import sample_of
 from membatch.report.tally import Tally, add
 from membatch.runs.inputs import with_choices
@@ -108,6 +109,10 @@ def report_from(store: Store, run: int, config: Config) -> Report:
         )
         for reject in itertools.islice(store.rejects(run), MAX_SAMPLES)
     ]
+    tallies = [tally_from(batch.tally) for batch in store.batches(run)]
+    ending = msgspec.json.decode(row.summary) if row.summary else {}
+    if "rest" in ending:
+        ending["rest"] = msgspec.convert(ending["rest"], Tally)
     return report_of(
         Account(
             run_id=run,
@@ -118,11 +123,19 @@ def report_from(store: Store, run: int, config: Config) -> Report:
             sources=names,
             store=hide_password(config.store),
             config=msgspec.json.decode(row.config),
-            batches=[tally_from(batch.tally) for batch in store.batches(run)],
+            batches=tallies,
             samples=samples,
-            ending=msgspec.json.decode(row.summary) if row.summary else {},
+            ending=ending,
+            summaries={} if config.redact else _summaries(store, run, tallies),
         )
     )
+
+
+def _summaries(store: Store, run: int, tallies: list[Tally]) -> dict[MemoryKey, str]:
+    """Return how the texts of a report's examples begin."""
+    found = store.beginnings(example_keys(tallies), SAMPLE_LENGTH)
+    # The key of a memory that was undone may belong to a memory of a later run by now.
+    return {key: text for key, born, text in found if born <= run}
 
 
 def tally_from(text: str) -> Tally:

@@ -62,7 +62,7 @@ def process(
         Stop().listening() as stop,
         collected_by_batch(),
     ):
-        raws = raw_batches(files, values, config, Checkpoint())
+        raws = raw_batches(files, values, config, Checkpoint(), session.batch_size)
         raws, format_name = detected(raws, config)
         first_key = session.store.next_key()
         run = session.store.begin_run(
@@ -113,7 +113,7 @@ def resume(
         if row.kind == "retry":
             outcome = retried(session, row, stop, after=after, earlier=earlier, observers=observers)
         else:
-            raws = raw_batches(files, None, config, after[1])
+            raws = raw_batches(files, None, config, after[1], session.batch_size)
             batches = prepared(raws, session.prepare(row.format), config.batch.workers, session.clock)
             loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]))
             outcome = loader.load(batches, stop, first_number=after[0], earlier=earlier, observers=observers)
