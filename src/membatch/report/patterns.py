@@ -119,7 +119,7 @@ def _cause(field: str, hints: dict[str, int]) -> str:
     names = _named(hints, "has:")
     if not names:
         return ""
-    listed = ", ".join(f"`{name}`" for name in names[:4]) + (" …" if len(names) > 4 else "")
+    listed = ", ".join(f"`{name}`" for name in names[:4]) + (" and others" if len(names) > 4 else "")
     where = " there" if "." in field else ""
     return f"; your source has {listed}{where}"
 

@@ -134,7 +134,7 @@ def quality_of(batch: Batch, length: int, before: int) -> Quality:
     records += [
         record
         for record, digest in zip(batch.records[every:length], batch.digests[every:length], strict=True)
-        if digest and digest[0] < most
+        if record and digest[0] < most
     ]
     if not records:
         return Quality()
