@@ -35,8 +35,8 @@ PARTS: Final = {
 class Lap(NamedTuple):
     """What has passed since the lap before; the field names are those of a `Tally`."""
 
-    stages: dict[str, float]  # wall seconds
-    stages_cpu: dict[str, float]  # CPU seconds of this process
+    stages: dict[str, float]  # wall seconds; writing and preparing overlap
+    stages_cpu: dict[str, float]  # CPU seconds of the thread that worked
     seconds: float
     cpu_seconds: float  # of this process and of workers that have ended
     gc_seconds: float
@@ -64,11 +64,11 @@ class Clock:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time of the block to a stage."""
-        begun, cpu = time.perf_counter(), time.process_time()
+        begun, cpu = time.perf_counter(), time.thread_time()
         try:
             yield
         finally:
-            self.add(name, time.perf_counter() - begun, time.process_time() - cpu)
+            self.add(name, time.perf_counter() - begun, time.thread_time() - cpu)
 
     def add(self, name: str, seconds: float, cpu_seconds: float = 0.0) -> None:
         """Add seconds to a stage."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from membatch.report import Report
 
 WORTH_SAYING_SECONDS: Final = 5.0  # a run shorter than that needs no advice on speed
-MOST_OF_THE_TIME: Final = 0.4
+MOST_OF_THE_WORK: Final = 0.4
 NEARLY_ALL: Final = 0.9
 
 
@@ -71,9 +71,9 @@ def _to_decide(report: Report) -> list[tuple[str, str]]:
 def _to_speed_up(report: Report) -> list[tuple[str, str]]:
     timing, batch = report.timing, report.config.get("batch", {})
     slowest, share = timing["bottleneck"], timing["bottleneck_share"]
-    if slowest is None or timing["seconds"] < WORTH_SAYING_SECONDS or share < MOST_OF_THE_TIME:
+    if slowest is None or timing["seconds"] < WORTH_SAYING_SECONDS or share < MOST_OF_THE_WORK:
         return []
-    return [(f"bottleneck-{slowest}", f"{100 * share:.0f}% of the time went to {_helps(slowest, report, batch)}")]
+    return [(f"bottleneck-{slowest}", f"{100 * share:.0f}% of the work is {_helps(slowest, report, batch)}")]
 
 
 def _helps(slowest: str, report: Report, batch: dict[str, Any]) -> str:

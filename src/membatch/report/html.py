@@ -246,7 +246,7 @@ def _time(report: Report) -> list[Html]:
     moments, timing = timeline(report.batches), report.timing
     stages = [(name, seconds) for name, seconds in timing["stages"].items() if seconds]
     part = timing["bottleneck"]
-    note = f"{percent(timing['bottleneck_share'])} went to {PART_WORDS[part]}" if part else ""
+    note = f"{percent(timing['bottleneck_share'])} of the work is {PART_WORDS[part]}" if part else ""
     used = report.resources
     facts = [
         ("CPU", f"{duration(used['cpu_seconds'])} ({used['cpu_percent']:.0f}%)"),

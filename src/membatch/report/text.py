@@ -79,7 +79,7 @@ def _time(report: Report) -> list[str]:
     timing = report.timing
     if timing["bottleneck"] is None:
         return []
-    share = f"{100 * timing['bottleneck_share']:.0f}% {PART_WORDS[timing['bottleneck']]}"
+    share = f"{100 * timing['bottleneck_share']:.0f}% of the work is {PART_WORDS[timing['bottleneck']]}"
     memory = f"at most {size(report.resources['peak_rss_bytes'])} of memory"
     return [f"time: {share}; {memory}, {plural(len(report.batches), 'transaction')}"]
 
