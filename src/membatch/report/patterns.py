@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 import msgspec
 
 from membatch.errors import CODES, FIELD_KINDS
-from membatch.formats import known_formats
+from membatch.formats import Format, known_formats
 from membatch.plan import FieldError, Rejection
 
 LOOKED_AT: Final = 20  # rejections of a batch whose raw record is decoded for a hint
@@ -62,12 +63,17 @@ def hints_of(rejection: Rejection) -> Iterator[str]:
 
 
 def _fitting_formats(value: Any) -> Iterator[str]:
-    for name, format_ in known_formats().items():
+    for name, format_ in _formats().items():
         try:
             if format_.recognises(value):
                 yield name
         except (TypeError, ValueError, KeyError, AttributeError, IndexError):
             continue  # a format that stumbles over the item does not know it
+
+
+@cache
+def _formats() -> dict[str, Format]:
+    return dict(known_formats())  # it looks for those of other packages each time
 
 
 def _siblings(value: Any, pointer: str) -> list[str]:

@@ -132,12 +132,10 @@ def tally_of(plan: Plan, before: int = 0) -> Tally:
     counts = tally.counts
     counts.read = length
     rejections: list[Rejection] = []
-    founded: dict[int, MemoryKey] = {}
-    for step in plan.steps:
+    others = [step for step in plan.steps if type(step) is not Insert]  # most are, and there is no more to them
+    counts.inserted = length - len(others)
+    for step in others:
         match step:
-            case Insert(record, key):
-                counts.inserted += 1
-                founded[record] = key
             case Duplicate(record, _):
                 counts.duplicates += 1
                 tally.bytes_saved += len(batch.records[record])
@@ -148,12 +146,11 @@ def tally_of(plan: Plan, before: int = 0) -> Tally:
                 tally.conflicts += len(step.conflicts)
                 tally.emotion_conflicts += sum(_is_of_feeling(conflict) for conflict in step.conflicts)
                 _count(tally.by_step, step.step)
-            case Hold(record, key):
+            case Hold():
                 counts.held += 1
-                founded[record] = key
                 for guard in step.guards:
                     _count(tally.guard_unsure, guard)
-                    _example(tally.held, guard, Pair(step.memory, key, step.shared, step.union))
+                    _example(tally.held, guard, Pair(step.memory, step.key, step.shared, step.union))
             case Reject(_, rejection):
                 rejections.append(rejection)
     for record, refusals in plan.refusals.items():
@@ -161,8 +158,9 @@ def tally_of(plan: Plan, before: int = 0) -> Tally:
             for guard, amount in refusals.items():
                 _count(tally.guard_different, guard, amount)
     for refused in plan.refused:
-        if refused.record in founded and refused.record < length:
-            pair = Pair(refused.memory, founded[refused.record], refused.shared, refused.union)
+        founding = plan.steps[refused.record] if refused.record < length else None
+        if isinstance(founding, Insert | Hold):  # else the record has become part of another memory
+            pair = Pair(refused.memory, founding.key, refused.shared, refused.union)
             _example(tally.refused, refused.guard, pair)
     for record, scores in plan.scores.items():
         if record < length:
