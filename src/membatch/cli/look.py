@@ -173,7 +173,7 @@ def check(**flags: Any) -> int:
     import msgspec
 
     from membatch.check import check as check_store
-    from membatch.report.text import printable
+    from membatch.report.words import printable
 
     resolved, as_json, quiet = settings_of(flags)
     found = check_store(resolved.config.store)

@@ -378,7 +378,7 @@ class SqliteStore:
 
     def beginnings(self, keys: Iterable[MemoryKey], length: int) -> list[tuple[MemoryKey, int, str]]:
         """Return the first characters of memories' summaries: memory, the run that made it, text."""
-        with _ours():
+        with ours():
             return self._connection.execute(query("beginnings"), (json.dumps(sorted(keys)), length)).fetchall()
 
     @contextmanager
