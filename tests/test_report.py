@@ -212,3 +212,8 @@ def test_figures_read_as_people_say_them() -> None:
     assert [duration(seconds) for seconds in (0.312, 45, 250, 7500)] == ["0.31 s", "45 s", "4 min 10 s", "2 h 5 min"]
     assert [size(count) for count in (0, 999, 12_400_000, 3.2e9)] == ["0 bytes", "999 bytes", "12.4 MB", "3.2 GB"]
     assert printable("a\u202eb\x1b") == "a\\u202eb\\x1b"
+
+
+def test_every_key_of_a_report_is_documented() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "report.md").read_text("utf-8")
+    assert [name for name in Report.__struct_fields__ if f"`{name}`" not in page] == []

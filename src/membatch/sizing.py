@@ -18,7 +18,8 @@ from membatch.config import BatchSettings
 FIRST_SIZE: Final = 10_000
 COMMIT_SECONDS: Final = 1.0  # the target: other programs wait for a writer no longer than that
 
-_GAIN: Final = 0.96  # a size counts as better where its cost is below this share of the best so far
+_GAIN: Final = 0.04  # a size counts as better where a record costs less by more than this, and than the noise
+_MOST_NOISE: Final = 0.25
 _CLEAR: Final = (0.88, 1.08)  # outside of these a few samples tell enough
 _FEW: Final = 3
 _ENOUGH: Final = 6
@@ -74,6 +75,7 @@ class Climber:
         self._batches = 0
         self._costs: list[float] = []  # seconds a record, of the batches at this size
         self._best: tuple[int, float] | None = None
+        self._noise = 0.0
         self._up, self._may_turn, self._settled = True, True, False
         self._slow_commits = 0
         self._ceiling = limits.most  # by memory, for good
@@ -93,6 +95,8 @@ class Climber:
                 self._begin_anew()
         if abs(seen.records - self.size) > 0.1 * self.size:
             return None  # the end of the input, or a batch that was read before the size changed
+        if self._batches == 1:
+            return None  # what the first batch costs more is warming up
         self._costs.append(seen.seconds / seen.records)
         return self._watch() if self._settled else self._climb()
 
@@ -134,14 +138,15 @@ class Climber:
             return None
         cost = median(self._costs)
         if self._best is None:
-            self._best = (self.size, cost)
+            self._best, self._noise = (self.size, cost), _noise(self._costs)
             return self._try_next("trying")
         size, best = self._best
         ratio = cost / best
         if _CLEAR[0] < ratio < _CLEAR[1] and len(self._costs) < _ENOUGH:
             return None
-        if ratio < _GAIN:
-            self._best, self._may_turn = (self.size, cost), False
+        noise = _noise(self._costs)
+        if ratio < 1 - max(_GAIN, min(_MOST_NOISE, max(noise, self._noise))):
+            self._best, self._noise, self._may_turn = (self.size, cost), noise, False
             return self._try_next(f"{100 * (1 / ratio - 1):.0f}% faster than {size:,}: trying")
         if self._may_turn and self._up:
             self._up, self._may_turn = False, False
@@ -186,6 +191,12 @@ class Climber:
             return None
         self._begin_anew()
         return None
+
+
+def _noise(costs: list[float]) -> float:
+    """Return how far costs lie from their median, typically, as a share of it."""
+    middle = median(costs)
+    return median(abs(cost - middle) for cost in costs) / middle if middle else 0.0
 
 
 Sizer = Fixed | Climber

@@ -26,8 +26,8 @@ def runs(**flags: Any) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    caption = "in brackets: all earlier runs of this store together" if len(rows) > 1 else None
-    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+    caption = "below each rate: that of all earlier runs of this store together" if len(rows) > 1 else None
+    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left", padding=(0, 1, 0, 0))
     words, counts = (
         ("run", "kind", "status", "started"),
         ("read", "inserted", "duplicates", "merged", "held", "rejected"),
@@ -47,17 +47,17 @@ def runs(**flags: Any) -> int:
             *_beside_earlier(row),
         )
     console = Console()
-    console.width = max(console.width, 170)  # a figure that is cut tells nothing
+    console.width = max(console.width, 132)  # a figure that is cut tells nothing
     console.print(table)
     return 0
 
 
 def _beside_earlier(row: dict[str, Any]) -> list[str]:
-    """Return a run's rates, each with that of the earlier runs in brackets."""
+    """Return a run's rates, each above that of the earlier runs."""
 
     def beside(mine: float | None, other: float | None, form: str) -> str:
         shown = "–" if mine is None else format(mine, form)
-        return shown if other is None else f"{shown} ({other:{form}})"
+        return shown if other is None else f"{shown}\n{other:{form}}"
 
     mine, earlier = row["rates"], row["earlier"]
     pairs = [(mine[name], earlier[name] if earlier else None, ".1%") for name in ("success", "duplicate")]
