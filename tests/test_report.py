@@ -217,3 +217,8 @@ def test_figures_read_as_people_say_them() -> None:
 def test_every_key_of_a_report_is_documented() -> None:
     page = (Path(__file__).parent.parent / "docs" / "report.md").read_text("utf-8")
     assert [name for name in Report.__struct_fields__ if f"`{name}`" not in page] == []
+
+
+def test_a_dry_run_advises_only_to_load_for_good(tmp_path: Path) -> None:
+    found = process([{"summary": ""}, {"summary": FATHER}, {"summary": MOTHER}], config=config(tmp_path), dry_run=True)
+    assert [item["code"] for item in found.recommendations] == ["dry-run"]

@@ -127,7 +127,7 @@ def test_a_locked_store_halves_the_size_at_once_and_the_climb_resumes_later() ->
 
 
 def test_the_commit_time_is_held_under_its_target() -> None:
-    climber = started()
+    climber = Climber(Limits(100, 50_000, GB, commit_seconds=1.0))
     machine = Machine(COSTS["very dear commits"])
     machine.commit = lambda size: 60e-6 * size  # a second for 16,667 records
     changes = machine.run(climber, 200)

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from membatch.config import BatchSettings
 
 FIRST_SIZE: Final = 10_000
-COMMIT_SECONDS: Final = 1.0  # the target: other programs wait for a writer no longer than that
+COMMIT_SECONDS: Final = 2.5  # the target: others wait for a writer no longer, half of SQLite's usual patience
 
 _GAIN: Final = 0.04  # a size counts as better where a record costs less by more than this, and than the noise
 _MOST_NOISE: Final = 0.25

@@ -89,5 +89,6 @@ def _helps(slowest: str, report: Report, batch: dict[str, Any]) -> str:
         return f"{what}: a higher --threshold compares fewer, --strategy exact none"
     commit, write = report.timing["stages"]["commit"], report.timing["stages"]["write"]
     if commit > write:
-        return "commits, which wait for the disk: put the store on a faster disk, or raise batch.min and batch.max"
+        larger = "batch.min and batch.max" if batch.get("size") == "auto" else "--batch-size"
+        return f"commits, which wait for the disk: raise {larger}, or put the store on a faster disk"
     return "writing rows: put the store on a faster disk"

@@ -75,7 +75,11 @@ def process(
         batches = prepared(raws, session.prepare(format_name), config.batch.workers, session.clock)
         outcome = session.loader(run, first_key).load(batches, stop, observers=observers)
         session.finish(run, outcome.status)
-        return report_from(session.store, run, config)
+        found = report_from(session.store, run, config)
+        if dry_run:  # no other advice holds: the run is gone when this ends
+            text = "nothing was kept: the same without --dry-run loads for good"
+            found.recommendations = [{"code": "dry-run", "text": text}]
+        return found
 
 
 def resume(
