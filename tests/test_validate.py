@@ -120,6 +120,14 @@ def test_unknown_fields_are_kept_under_metadata_at_every_level() -> None:
     assert memory.scope.user_id == "u"
 
 
+@pytest.mark.parametrize("name", ['say "so"', "back\\slash", "bell\u0007", "\u202e", "", "<b>", "é", "\U0001f34e"])
+def test_an_unknown_field_of_any_name_is_kept(name: str) -> None:
+    memory = validate_memory({"summary": "a", name: 1, "participants": [{"id": "x", name: 2}]}).memory
+    assert memory is not None
+    assert memory.metadata == {name: 1}
+    assert memory.participants[0].metadata == {name: 2}
+
+
 NAMES = [
     "summary",
     "tags",

@@ -28,6 +28,7 @@ from membatch.plan import (
     MemoryKey,
     Merge,
     Plan,
+    Refused,
     Reject,
     Rejection,
     Similar,
@@ -37,6 +38,7 @@ from membatch.plan import (
 from membatch.similarity import guards
 
 _decode = msgspec.json.decode
+_EXAMPLES = 5  # of refusals, kept for each guard
 
 
 class Rules(NamedTuple):
@@ -112,10 +114,12 @@ class _Decider:
         self._facts: dict[MemoryKey, guards.Facts] = {}
         self._refusals: dict[int, dict[str, int]] = {}
         self._scores: dict[int, list[tuple[int, int]]] = {}
+        self._examples: dict[str, list[Refused]] = {}
 
     def plan(self) -> Plan:
         steps = [self._step(record) for record in range(len(self._batch))]
-        return Plan(batch=self._batch, steps=steps, refusals=self._refusals, scores=self._scores)
+        refused = [example for some in self._examples.values() for example in some]
+        return Plan(batch=self._batch, steps=steps, refusals=self._refusals, scores=self._scores, refused=refused)
 
     def _step(self, record: int) -> Step:
         batch = self._batch
@@ -192,6 +196,7 @@ class _Decider:
                 refusals = self._refusals.setdefault(record, {})
                 for name in judged.fired:
                     refusals[name] = refusals.get(name, 0) + 1
+                    self._keep_example(name, record, candidate)
                 continue
             fired = dict(judged.fired)
             if Fraction(candidate.shared, candidate.union) < self._rules.threshold:
@@ -206,6 +211,11 @@ class _Decider:
         if unsure is None:
             return self._insert(record)
         return self._hold(record, *unsure)
+
+    def _keep_example(self, guard: str, record: int, candidate: Candidate) -> None:
+        kept = self._examples.setdefault(guard, [])
+        if len(kept) < _EXAMPLES:
+            kept.append(Refused(guard, record, candidate.memory, candidate.shared, candidate.union))
 
     def _led_to_by_hash(self, record: int) -> set[MemoryKey]:
         stored = self._hits.by_hash.get(record)

@@ -1,82 +1,169 @@
-"""Stage times, CPU and memory of a run; figures only, never a word about records."""
+"""What a run costs, stage by stage: wall and CPU time, memory, bytes, pauses of the garbage collector.
+
+Rule: figures only, never a word about records; asked once a batch and twice a stage, so that watching costs
+far less than one part in a hundred of the run (`benchmarks/sizing.py --overhead` measures it).
+"""
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 import resource
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import psutil
 
+_MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+
+# Stage → the part of the work that it belongs to; the slowest part is the bottleneck.
+PARTS: Final = {
+    "read": "source",
+    "decode": "decode",
+    "fingerprint": "decode",
+    "match": "matching",
+    "merge": "matching",
+    "write": "store",
+    "commit": "store",
+}
+
+
+class Lap(NamedTuple):
+    """What has passed since the lap before; the field names are those of a `Tally`."""
+
+    stages: dict[str, float]  # wall seconds; writing and preparing overlap
+    stages_cpu: dict[str, float]  # CPU seconds of the thread that worked
+    seconds: float
+    cpu_seconds: float  # of this process and of workers that have ended
+    gc_seconds: float
+    written_bytes: int
+    rss_bytes: int  # now, of this process and its workers
+    peak_rss_bytes: int  # of the process, since it began
+
 
 class Clock:
-    """Wall seconds a stage; `lap` gives what has passed since the last lap."""
+    """Watches a run from its beginning; `lap` gives what has passed since the last lap, `close` ends it."""
 
     def __init__(self) -> None:
+        self._process = psutil.Process()
         self.stages: dict[str, float] = {}
-        self.started = time.perf_counter()
-        self._lap_cpu = time.process_time()
-        self._lap = self.started
+        self._stages_cpu: dict[str, float] = {}
+        self._gc_seconds = self._gc_begun = 0.0
+        gc.callbacks.append(self._collecting)
+        self._wall, self._cpu, self._written = self._marks()
+
+    def close(self) -> None:
+        """Watch the garbage collector no longer."""
+        if self._collecting in gc.callbacks:
+            gc.callbacks.remove(self._collecting)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time of the block to a stage."""
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), time.thread_time()
         try:
             yield
         finally:
-            self.add(name, time.perf_counter() - begun)
+            self.add(name, time.perf_counter() - begun, time.thread_time() - cpu)
 
-    def add(self, name: str, seconds: float) -> None:
+    def add(self, name: str, seconds: float, cpu_seconds: float = 0.0) -> None:
         """Add seconds to a stage."""
         self.stages[name] = self.stages.get(name, 0.0) + seconds
+        self._stages_cpu[name] = self._stages_cpu.get(name, 0.0) + cpu_seconds
 
-    def seconds(self) -> float:
-        """Return the wall seconds since the clock was started."""
-        return time.perf_counter() - self.started
+    def lap(self) -> Lap:
+        """Return what has passed since the last lap."""
+        wall, cpu, written = self._marks()
+        lap = Lap(
+            stages=self.stages,
+            stages_cpu=self._stages_cpu,
+            seconds=wall - self._wall,
+            cpu_seconds=cpu - self._cpu,
+            gc_seconds=self._gc_seconds,
+            written_bytes=written - self._written,
+            rss_bytes=self._resident_bytes(),
+            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT,
+        )
+        self._wall, self._cpu, self._written = wall, cpu, written
+        self.stages, self._stages_cpu, self._gc_seconds = {}, {}, 0.0
+        return lap
 
-    def lap(self) -> tuple[dict[str, float], float, float]:
-        """Return the stage times, the wall seconds and the CPU share in percent since the last lap."""
-        now, cpu = time.perf_counter(), time.process_time()
-        seconds = now - self._lap
-        percent = 100 * (cpu - self._lap_cpu) / seconds if seconds > 0 else 0.0
-        stages, self.stages = self.stages, {}
-        self._lap, self._lap_cpu = now, cpu
-        return stages, seconds, round(percent, 1)
+    def _marks(self) -> tuple[float, float, int]:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = time.process_time() + children.ru_utime + children.ru_stime
+        return time.perf_counter(), cpu, self._written_bytes()
 
+    def _resident_bytes(self) -> int:
+        total = int(self._process.memory_info().rss)
+        for worker in multiprocessing.active_children():
+            try:
+                total += int(psutil.Process(worker.pid).memory_info().rss)
+            except psutil.Error:  # it has just ended
+                continue
+        return total
 
-class Resources:
-    """What a run used, from its beginning."""
-
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        self._cpu = time.process_time()
-        self._wall = time.perf_counter()
-        self._written = self._written_bytes()
-
-    def _written_bytes(self) -> int | None:
+    def _written_bytes(self) -> int:
         try:
             return int(self._process.io_counters().write_bytes)
-        except (psutil.Error, AttributeError, OSError):
-            return None
+        except (psutil.Error, AttributeError, OSError):  # not on every platform, nor in every container
+            return 0
 
-    def resident_bytes(self) -> int:
-        """Return the memory that the process holds now."""
-        return int(self._process.memory_info().rss)
+    def _collecting(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._gc_begun = time.perf_counter()
+        else:
+            self._gc_seconds += time.perf_counter() - self._gc_begun
 
-    def used(self) -> dict[str, Any]:
-        """Return the figures of the report's `resources`, `read_bytes` aside."""
-        cpu = time.process_time() - self._cpu
-        wall = time.perf_counter() - self._wall
-        unit = 1 if sys.platform == "darwin" else 1024
-        written = self._written_bytes()
-        return {
-            "cpu_seconds": round(cpu, 3),
-            "cpu_percent": round(100 * cpu / wall, 1) if wall else None,
-            "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
-            "written_bytes": None if written is None or self._written is None else written - self._written,
-            "gc_seconds": None,
-        }
+
+def bottleneck(stages: dict[str, float]) -> tuple[str, float] | None:
+    """Return the part of the work that took longest, with its share of all stages, or None if none was timed."""
+    parts: dict[str, float] = {}
+    for name, seconds in stages.items():
+        part = PARTS[name]
+        parts[part] = parts.get(part, 0.0) + seconds
+    total = sum(parts.values())
+    if not total:
+        return None
+    slowest = max(parts, key=lambda part: parts[part])
+    return slowest, parts[slowest] / total
+
+
+def memory_total(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the bytes of memory that this process may use: the machine's, or less where its cgroup says so."""
+    total = int(psutil.virtual_memory().total)
+    return min([total, *_cgroup_limits(root, _own_cgroups())])
+
+
+def _own_cgroups() -> dict[str, str]:
+    """Return this process's cgroup by controller; that of version 2 stands under the empty name."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text("utf-8").splitlines()
+    except OSError:
+        return {}
+    groups = {}
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        groups.update(dict.fromkeys(controllers.split(","), path))
+    return groups
+
+
+def _cgroup_limits(root: Path, groups: dict[str, str]) -> Iterator[int]:
+    """Yield the limits on the way from the process's cgroup up to the root, of version 2 and of version 1."""
+    for folder, group, file in (
+        (root, groups.get("", "/"), "memory.max"),
+        (root / "memory", groups.get("memory", "/"), "memory.limit_in_bytes"),
+    ):
+        place = folder / group.lstrip("/")
+        for level in (place, *place.parents):
+            if not level.is_relative_to(folder):
+                break
+            try:
+                text = (level / file).read_text("utf-8").strip()
+            except OSError:
+                continue
+            if text.isdigit():
+                yield int(text)

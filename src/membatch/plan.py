@@ -133,6 +133,7 @@ class Hits(msgspec.Struct, kw_only=True):
     # One byte a record: 1 where neither the store nor the rest of the batch can touch it, so that it founds a
     # memory without more ado. Empty where that is not known.
     alone: bytes = b""
+    compared: int = 0  # pairs of token sets that were compared
     length: int = 0  # how many records of the batch are covered; a flood of hits covers a part only
 
     def memories(self) -> set[MemoryKey]:
@@ -208,6 +209,16 @@ class Reject(msgspec.Struct, frozen=True):
 Step = Insert | Duplicate | Merge | Hold | Reject
 
 
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """A pair that a guard judged different, kept as an example."""
+
+    guard: str
+    record: int
+    memory: MemoryKey
+    shared: int
+    union: int
+
+
 def sliced(batch: Batch, start: int, stop: int) -> Batch:
     """Return the records start..stop of a batch as a batch of their own."""
     if start == 0 and stop >= len(batch):
@@ -242,10 +253,11 @@ class Plan(msgspec.Struct, kw_only=True):
     steps: Sequence[Step]
     refusals: dict[int, dict[str, int]]  # record -> guard -> how many candidates it judged different
     scores: dict[int, list[tuple[int, int]]]  # record -> (shared, union) of each candidate found
+    refused: Sequence[Refused] = ()  # a few examples of each guard
 
     def prefix(self, length: int) -> Plan:
         """Return the plan of the first `length` records."""
-        return Plan(batch=self.batch, steps=self.steps[:length], refusals=self.refusals, scores=self.scores)
+        return msgspec.structs.replace(self, steps=self.steps[:length])
 
     def checkpoint(self) -> Checkpoint:
         """Return where a run goes on after the last step."""

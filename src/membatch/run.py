@@ -22,7 +22,7 @@ import msgspec
 from membatch.config import Config, ToleranceSettings
 from membatch.decide import Rules, decide
 from membatch.errors import Category, RefusedError, SurroundingsError, TransientError
-from membatch.monitor import Clock, Resources
+from membatch.monitor import Clock
 from membatch.plan import (
     Batch,
     Checkpoint,
@@ -37,13 +37,13 @@ from membatch.plan import (
     sliced,
 )
 from membatch.prepare import Prepare
-from membatch.report.tally import Tally, tally_of
+from membatch.report.tally import Change, Tally, tally_of
+from membatch.sizing import Observation, Sizer
 from membatch.store import Store
 
 if TYPE_CHECKING:
     from membatch.similarity.index import Index
 
-AUTO_BATCH_SIZE: Final = 10_000
 MAX_ATTEMPTS: Final = 6
 FIRST_BACKOFF_SECONDS: Final = 0.1
 SWITCH_SECONDS: Final = 0.002  # measured: a tenth of what one statement of the writer takes
@@ -81,6 +81,11 @@ class Breaker:
             self._rejected += tally.counts.rejected
             for name, count in tally.by_category.items():
                 self._by_category[name] = self._by_category.get(name, 0) + count
+
+    @property
+    def read(self) -> int:
+        """How many records were counted."""
+        return self._read
 
     def is_broken(self) -> bool:
         """Return whether what was counted so far is past the tolerance."""
@@ -268,10 +273,14 @@ class Loader:
         first_of_run: MemoryKey,
         refused: set[Digest],
         clock: Clock,
+        sizer: Sizer,
     ) -> None:
         self._store, self._index, self._rules, self._config = store, index, rules, config
         self._run, self._first_of_run, self._refused = run, first_of_run, refused
-        self._clock, self._resources = clock, Resources()
+        self._clock, self._sizer = clock, sizer
+        self._change: Change | None = None  # of the batch size, noted with the batch that comes next
+        self._compared = 0
+        self._locked = 0.0  # seconds that the last transaction took
         self._next_key = store.next_key()
         self._ahead = Ahead(())
 
@@ -289,27 +298,36 @@ class Loader:
         breaker = Breaker(self._config.tolerance, earlier)
         self._ahead = Ahead(batches)
         tallies: list[Tally] = []
+        committed = time.perf_counter()
         with writer_thread() as self._writer:
             for whole in self._ahead:
                 start = 0
                 while start < len(whole):
-                    batch = sliced(whole, start, start + batch_size(self._config))
+                    batch = sliced(whole, start, start + self._sizer.size)
                     plan, tally, is_broken = self._commit(batch, breaker, first_number + len(tallies), origin)
                     start += len(plan.steps)
                     tallies.append(tally)
                     for observer in observers:
                         observer(plan, tally)
                     gc.collect(1)
+                    before, committed = committed, time.perf_counter()
+                    self._resize(tally, committed - before)
                     if is_broken:
                         return Outcome("stopped", tallies)
                     if stop.requested:
                         return Outcome("interrupted", tallies)
         return Outcome("done", tallies)
 
+    def _resize(self, tally: Tally, seconds: float) -> None:
+        seen = Observation(tally.counts.read, seconds, self._locked, tally.rss_bytes, tally.retries)
+        changed = self._sizer.observe(seen)
+        if changed is not None:
+            self._change = Change(*changed)
+
     def _commit(self, batch: Batch, breaker: Breaker, number: int, origin: Origin | None) -> tuple[Plan, Tally, bool]:
         with self._clock.stage("match"):
             hits = self._index.find(batch)
-            batch = sliced(batch, 0, hits.length)
+            batch, self._compared = sliced(batch, 0, hits.length), hits.compared
             rows = self._store.fetch(hits.memories())
         isolated = 0
         plan = self._decide(batch, hits, rows)
@@ -351,11 +369,12 @@ class Loader:
         cut = trial.count([step.rejection.category if isinstance(step, Reject) else None for step in plan.steps])
         if cut is not None:
             plan = plan.prefix(cut)
-        tally = tally_of(plan)
+        tally = tally_of(plan, breaker.read)
         tally.isolated = isolated
         tally.rollbacks = isolated
-        tally.stages, tally.seconds, tally.cpu_percent = self._clock.lap()
-        tally.rss_bytes = self._resources.resident_bytes()
+        tally.pairs_compared = self._compared
+        tally.target, tally.change = self._sizer.size, self._change
+        tally.measured(self._clock.lap())
         for attempt in range(MAX_ATTEMPTS):
             tally.retries = attempt
             try:
@@ -377,14 +396,17 @@ class Loader:
 
     def _transact(self, plan: Plan, number: int, tally: Tally, origin: Origin | None) -> None:
         encoded = msgspec.json.encode(tally)
+        opened = time.perf_counter()
         with self._store.transaction(self._run, number) as transaction:
             with self._clock.stage("write"):
                 place = plan.checkpoint() if origin is None else origin.checkpoint(plan)
                 transaction.apply(plan, place, encoded)
                 if origin is not None:
                     transaction.resolve(origin.resolved(plan))
-            begun = time.perf_counter()
-        self._clock.add("commit", time.perf_counter() - begun)
+            begun, cpu = time.perf_counter(), time.thread_time()
+        ended = time.perf_counter()
+        self._clock.add("commit", ended - begun, time.thread_time() - cpu)
+        self._locked, self._change = ended - opened, None
 
     def _isolate(self, plan: Plan, hits: Hits, rows: dict[MemoryKey, StoredRow], error: RefusedError) -> Plan:
         """Find the record that the database refuses, reject it, and decide the rest anew."""
@@ -420,12 +442,6 @@ def _refusal(batch: Batch, record: int, error: RefusedError, *, is_guilty: bool)
 
 def _trace(error: Exception) -> str:
     return "".join(traceback.format_exception(error, limit=-5))
-
-
-def batch_size(config: Config) -> int:
-    """Return how many records a batch holds."""
-    size = config.batch.size
-    return min(max(AUTO_BATCH_SIZE, config.batch.min), config.batch.max) if size == "auto" else size
 
 
 def checkpoint_of(store: Store, run: int) -> tuple[int, Checkpoint]:

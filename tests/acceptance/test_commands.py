@@ -161,7 +161,7 @@ def test_data_goes_to_standard_output_and_words_to_standard_error(tmp_path: Path
     quiet = membatch("run", "in.jsonl", "--quiet", "--strategy", "exact", folder=tmp_path)
     assert (quiet.stdout, quiet.stderr) == (b"", b"")
     loud = membatch("run", "in.jsonl", "--strategy", "exact", folder=tmp_path)
-    assert (loud.stdout, b"1 records read" in loud.stderr) == (b"", True)
+    assert (loud.stdout, b"1 record read" in loud.stderr) == (b"", True)
     logged = membatch("run", "in.jsonl", "--log-format", "json", "--json", "--strategy", "exact", folder=tmp_path)
     assert json.loads(logged.stderr)["event"] == "batch"
     assert json.loads(logged.stdout)["run_id"] == 3

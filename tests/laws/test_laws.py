@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -258,3 +259,19 @@ def test_worker_processes_leave_no_trace(many: list[list[Any]]) -> None:
         process(source, config=config(paths[0], size=5, guards=None))
         process(source, config=config(paths[1], size=5, workers=2, guards=None))
         assert memory_data(paths[0]) == memory_data(paths[1])
+
+
+@settings(LAWS, max_examples=5)
+@given(st.lists(records, min_size=12, max_size=16))
+def test_a_batch_size_that_adapts_leaves_no_trace(many: list[list[Any]]) -> None:
+    values = [value for some in many for value in some]
+    with tempfile.TemporaryDirectory() as folder:
+        fixed, adaptive = (
+            config(Path(folder) / "a.db", size=1000, guards=None),
+            config(Path(folder) / "b.db", guards=None),
+        )
+        climbing = msgspec.structs.replace(adaptive.batch, size="auto", min=1, max=6)
+        load(values, fixed)
+        report, _ = load(values, msgspec.structs.replace(adaptive, batch=climbing))
+        assert report.batch_size["changes"] or len(report.batches) < 4
+        assert memory_data(Path(folder) / "a.db") == memory_data(Path(folder) / "b.db")

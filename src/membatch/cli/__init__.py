@@ -58,7 +58,7 @@ def main() -> NoReturn:
         error.show()
         code = 2
     except MembatchError as error:
-        from membatch.report.text import printable
+        from membatch.report.words import printable
 
         click.echo(f"membatch: {printable(str(error))}", err=True)
         code = error.exit_code

@@ -11,10 +11,10 @@ import click
 from membatch.cli.options import check_report_file, common, matching, say, settings_of, write_report
 
 
-@click.command()
+@click.command(epilog="Example: membatch runs --json")
 @common
 def runs(**flags: Any) -> int:
-    """List all runs of the store."""
+    """List all runs of the store, each run's rates beside those of all earlier runs together."""
     from membatch.runs import list_runs
 
     resolved, as_json, _ = settings_of(flags)
@@ -26,34 +26,48 @@ def runs(**flags: Any) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in (
-        "run",
-        "kind",
-        "status",
-        "started",
-        "read",
-        "inserted",
-        "duplicates",
-        "merged",
-        "held",
-        "rejected",
-    ):
-        table.add_column(name, justify="right" if name not in ("kind", "status", "started") else "left")
+    caption = "below each rate: that of all earlier runs of this store together" if len(rows) > 1 else None
+    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left", padding=(0, 1, 0, 0))
+    words, counts = (
+        ("run", "kind", "status", "started"),
+        ("read", "inserted", "duplicates", "merged", "held", "rejected"),
+    )
+    for name in words:
+        table.add_column(name, justify="right" if name == "run" else "left", no_wrap=True)
+    for name in (*counts, "success", "repeats", "a second"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        counts = [
-            f"{row['counts'][name]:,}" for name in ("read", "inserted", "duplicates", "merged", "held", "rejected")
-        ]
-        table.add_row(str(row["run_id"]), row["kind"], row["status"], row["started_at"][:19].replace("T", " "), *counts)
+        started = row["started_at"][:16].replace("T", " ")
+        table.add_row(
+            str(row["run_id"]),
+            row["kind"],
+            row["status"],
+            started,
+            *[f"{row['counts'][name]:,}" for name in counts],
+            *_beside_earlier(row),
+        )
     console = Console()
-    console.width = max(console.width, 110)  # a figure that is cut tells nothing
+    console.width = max(console.width, 132)  # a figure that is cut tells nothing
     console.print(table)
     return 0
 
 
-@click.command()
+def _beside_earlier(row: dict[str, Any]) -> list[str]:
+    """Return a run's rates, each above that of the earlier runs."""
+
+    def beside(mine: float | None, other: float | None, form: str) -> str:
+        shown = "–" if mine is None else format(mine, form)
+        return shown if other is None else f"{shown}\n{other:{form}}"
+
+    mine, earlier = row["rates"], row["earlier"]
+    pairs = [(mine[name], earlier[name] if earlier else None, ".1%") for name in ("success", "duplicate")]
+    speeds = (row["records_per_second"], earlier["records_per_second"] if earlier else None, ",.0f")
+    return [beside(*each) for each in (*pairs, speeds)]
+
+
+@click.command(epilog="Example: membatch report 3 --output report.html")
 @click.argument("run_id", metavar="[RUN]", type=int, required=False)
-@click.option("--output", type=click.Path(), metavar="FILE.json", help="Write the report here.")
+@click.option("--output", type=click.Path(), metavar="FILE", help="Write the report to a file .html or .json.")
 @click.option("--redact", is_flag=True, default=None, help="No record content in the report.")
 @common
 def report(run_id: int | None, output: str | None, **flags: Any) -> int:
@@ -103,7 +117,7 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
 def history(memory_id: str, **flags: Any) -> int:
     """Show the past of a memory: its founder, what it absorbed, where each field came from."""
     from membatch.lineage import history as history_of
-    from membatch.report.text import printable
+    from membatch.report.words import printable
 
     resolved, as_json, _ = settings_of(flags)
     found = history_of(memory_id, store=resolved.config.store)
@@ -134,7 +148,7 @@ def history(memory_id: str, **flags: Any) -> int:
 def explain(first: str, second: str, **flags: Any) -> int:
     """Say what would happen to record B if memory A were stored; each is an id or a record as JSON."""
     from membatch.lineage import explain as explain_pair
-    from membatch.report.text import printable
+    from membatch.report.words import printable
 
     resolved, as_json, _ = settings_of(flags)
     found = explain_pair(first, second, config=resolved.config)
@@ -159,7 +173,7 @@ def check(**flags: Any) -> int:
     import msgspec
 
     from membatch.check import check as check_store
-    from membatch.report.text import printable
+    from membatch.report.words import printable
 
     resolved, as_json, quiet = settings_of(flags)
     found = check_store(resolved.config.store)

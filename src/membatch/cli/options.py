@@ -53,7 +53,13 @@ loading = _options(
     ),
     click.option("--log-format", "log__format", type=click.Choice(["text", "json"]), help="How progress is written."),
     click.option("--redact", is_flag=True, default=None, help="No record content in reports."),
-    click.option("--report", "report_file", type=click.Path(), metavar="FILE.json", help="Write the report here too."),
+    click.option(
+        "--report",
+        "report_file",
+        type=click.Path(),
+        metavar="FILE",
+        help="Write the report to a file .html or .json too.",
+    ),
     click.option("--wait", is_flag=True, help="Wait while another process writes to the store."),
 )
 
@@ -93,15 +99,16 @@ def settings_of(flags: dict[str, Any]) -> tuple[Resolved, bool, bool]:
 def check_report_file(name: str | None) -> None:
     from membatch.errors import ConfigError
 
-    if name is not None and not name.endswith(".json"):
-        raise ConfigError(f"cannot write a report to {name}: use a name that ends in .json")
+    if name is not None and not name.lower().endswith((".json", ".html")):
+        raise ConfigError(f"cannot write a report to {name}: use a name that ends in .html or .json")
 
 
 def write_report(report: Report, name: str) -> None:
     from membatch.export import placed
 
+    page = report.to_html() if name.lower().endswith(".html") else report.to_json() + "\n"
     with placed(Path(name)) as stream:
-        stream.write(report.to_json().encode() + b"\n")
+        stream.write(page.encode("utf-8", "replace"))
 
 
 def conclude(report: Report, as_json: bool, quiet: bool, report_file: str | None) -> int:

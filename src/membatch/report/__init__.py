@@ -1,17 +1,21 @@
-"""Fold tallies into a Report: the account of a run, for programs (JSON) and people (text).
+"""Fold tallies into a Report: the account of a run, for programs (JSON) and people (text, HTML).
 
 Rule: the keys are stable; a report read back from the store tells the same as the one that a run returned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from membatch.errors import CODES, FIELD_KINDS
-from membatch.report.tally import HISTOGRAM_BINS, Counts, Tally, add, rates, tally_of
+from membatch.monitor import bottleneck
+from membatch.plan import MemoryKey
+from membatch.report.advice import recommendations
+from membatch.report.patterns import patterns
+from membatch.report.quality import LENGTH_NAMES, OPTIONAL_FIELDS, Quality, shares
+from membatch.report.tally import HISTOGRAM_BINS, Counts, Pair, Tally, add, checked_tally, rates, tally_of
 
 STAGES: Final = ("read", "decode", "fingerprint", "match", "merge", "write", "commit")
 MAX_SAMPLES: Final = 5
@@ -38,8 +42,8 @@ class Report(msgspec.Struct, kw_only=True):
     resources: dict[str, Any]
     recovery: dict[str, Any]
     deduplication: dict[str, Any]
-    emotions: dict[str, Any] | None = None
-    quality: dict[str, Any] | None = None
+    emotions: dict[str, Any]
+    quality: dict[str, Any]
     migration: dict[str, Any] | None = None
     recommendations: list[dict[str, str]] = []
 
@@ -56,6 +60,12 @@ class Report(msgspec.Struct, kw_only=True):
         """Return the report as indented JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
 
+    def to_html(self) -> str:
+        """Return the report as one self-contained HTML page."""
+        from membatch.report.html import html_of  # draws charts: loaded only where it is used
+
+        return html_of(self)
+
 
 class Account(msgspec.Struct, kw_only=True):
     """What a report needs besides the tallies."""
@@ -70,7 +80,8 @@ class Account(msgspec.Struct, kw_only=True):
     config: dict[str, Any]
     batches: Sequence[Tally]
     samples: list[dict[str, Any]]
-    ending: dict[str, Any]  # what is known only at the end: resources, commit times, where it resumed
+    ending: dict[str, Any]  # what is known only at the end: `rest`, a tally of what no batch counted; where it resumed
+    summaries: Mapping[MemoryKey, str] = {}  # the beginnings of the texts that examples show; none if redacted
 
 
 def report_of(account: Account) -> Report:
@@ -78,13 +89,9 @@ def report_of(account: Account) -> Report:
     total = Tally()
     for tally in account.batches:
         add(total, tally)
-    ending = account.ending
-    seconds = ending.get("seconds", total.seconds)
-    stages = {name: round(total.stages.get(name, 0.0), 6) for name in STAGES}
-    for name, amount in ending.get("stages", {}).items():
-        stages[name] = round(stages.get(name, 0.0) + amount, 6)
-    busy = {name: amount for name, amount in stages.items() if amount}
-    return Report(
+    if "rest" in account.ending:
+        add(total, account.ending["rest"])
+    report = Report(
         run_id=account.run_id,
         kind=account.kind,
         status=account.status,
@@ -100,47 +107,37 @@ def report_of(account: Account) -> Report:
             "by_code": total.by_code,
             "by_field": total.by_field,
             "samples": account.samples,
-            "patterns": patterns(total.patterns),
+            "patterns": patterns(total.patterns, total.hints),
         },
         batches=[_batch_entry(number, tally) for number, tally in enumerate(account.batches, 1)],
-        batch_size={
-            "initial": account.batches[0].size if account.batches else None,
-            "final": account.batches[-1].size if account.batches else None,
-            "changes": [],
+        batch_size=_batch_size(account.batches),
+        timing=_timing(total),
+        resources={
+            "cpu_seconds": round(total.cpu_seconds, 3),
+            "cpu_percent": total.cpu_percent,
+            "rss_bytes": account.batches[-1].rss_bytes if account.batches else total.rss_bytes,
+            "peak_rss_bytes": total.peak_rss_bytes,
+            "read_bytes": total.read_bytes,
+            "written_bytes": total.written_bytes,
+            "gc_seconds": round(total.gc_seconds, 6),
         },
-        timing={
-            "seconds": round(seconds, 6),
-            "records_per_second": round(total.counts.read / seconds, 1) if seconds else None,
-            "stages": stages,
-            "bottleneck": max(busy, key=lambda name: busy[name]) if busy else None,
-        },
-        resources={"read_bytes": total.read_bytes, **ending.get("resources", {})},
         recovery={
             "retries": total.retries,
             "rollbacks": total.rollbacks,
             "isolated": total.isolated,
-            "resumed_from": ending.get("resumed_from"),
+            "resumed_from": account.ending.get("resumed_from"),
         },
-        deduplication={
-            "exact": total.counts.duplicates,
-            "similar": total.by_step.get("similar", 0),
-            "by_step": total.by_step,
-            "candidates": sum(total.score_histogram.values()),
-            "pairs_compared": None,
-            "score_histogram": [total.score_histogram.get(str(number), 0) for number in range(HISTOGRAM_BINS)],
-            "by_guard": {
-                name: {
-                    "different": total.guard_different.get(name, 0),
-                    "unsure": total.guard_unsure.get(name, 0),
-                }
-                for name in sorted({*total.guard_different, *total.guard_unsure})
-            },
-            "conflicts": total.conflicts,
-            "records_saved": total.counts.duplicates + total.counts.merged,
-            "bytes_saved": total.bytes_saved,
+        deduplication=_deduplication(total, account.summaries),
+        emotions={
+            "examined": total.quality.examined,
+            "with_context": total.quality.with_context,
+            "primary": dict(sorted(total.quality.primary.items(), key=lambda item: (-item[1], item[0]))),
+            "conflicts": total.emotion_conflicts,
         },
-        recommendations=recommendations(account, total),
+        quality=_quality(total.quality),
     )
+    report.recommendations = recommendations(report)
+    return report
 
 
 def _batch_entry(number: int, tally: Tally) -> dict[str, Any]:
@@ -156,36 +153,92 @@ def _batch_entry(number: int, tally: Tally) -> dict[str, Any]:
     }
 
 
-def patterns(counted: dict[str, int]) -> list[dict[str, Any]]:
-    """Return what is wrong with how many records, the most frequent first, each with advice."""
-    found = []
-    for pattern, amount in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
-        code, _, place = pattern.partition(" ")
-        kind = code.rpartition("-")[2]
-        if place:
-            meaning, advice = FIELD_KINDS.get(kind, ("", ""))
-        else:
-            meaning, advice = CODES[code].meaning, CODES[code].advice
-        found.append({"count": amount, "code": code, "field": place, "meaning": meaning, "advice": advice})
-    return found
+def _batch_size(batches: Sequence[Tally]) -> dict[str, Any]:
+    targets = [tally.target or tally.size for tally in batches]
+    return {
+        "initial": targets[0] if targets else 0,
+        "final": targets[-1] if targets else 0,
+        "changes": [
+            {"batch": number, "from": tally.change.before, "to": tally.change.after, "reason": tally.change.reason}
+            for number, tally in enumerate(batches, 1)
+            if tally.change is not None
+        ],
+    }
 
 
-def recommendations(account: Account, total: Tally) -> list[dict[str, str]]:
-    """Return what to do next, the most pressing first."""
-    found = []
-    store = f" --store {account.store}" if account.store else ""
-    run = f" {account.run_id}" if account.run_id is not None else ""
-    if account.status == "stopped":
-        text = f"the tolerance was reached: look at `membatch rejects{run}{store}`, then `membatch resume{run}{store}`"
-        found.append({"code": "raise-tolerance", "text": text + " with a raised --max-errors or --max-error-rate"})
-    elif account.status == "interrupted":
-        found.append({"code": "resume", "text": f"go on with `membatch resume{run}{store}`"})
-    if total.counts.rejected and account.run_id is not None:
-        text = f"see why with `membatch rejects{run}{store}`; after mending, `membatch retry{run}{store}`"
-        found.append({"code": "look-at-rejects", "text": text})
-    if total.counts.held:
-        found.append({"code": "review", "text": f"decide the held pairs with `membatch review{store}`"})
-    return found
+def _timing(total: Tally) -> dict[str, Any]:
+    stages = {name: round(total.stages.get(name, 0.0), 6) for name in STAGES}
+    found = bottleneck(total.stages)
+    return {
+        "seconds": round(total.seconds, 6),
+        "records_per_second": round(total.counts.read / total.seconds, 1) if total.seconds else None,
+        "stages": stages,
+        "stages_cpu": {name: round(total.stages_cpu.get(name, 0.0), 6) for name in STAGES},
+        "bottleneck": None if found is None else found[0],
+        "bottleneck_share": None if found is None else round(found[1], 4),
+    }
+
+
+def _deduplication(total: Tally, summaries: Mapping[MemoryKey, str]) -> dict[str, Any]:
+    guards = sorted({*total.guard_different, *total.guard_unsure})
+    return {
+        "exact": total.counts.duplicates,
+        "similar": total.by_step.get("similar", 0),
+        "by_step": total.by_step,
+        "candidates": sum(total.score_histogram.values()),
+        "pairs_compared": total.pairs_compared,
+        "score_histogram": [total.score_histogram.get(str(number), 0) for number in range(HISTOGRAM_BINS)],
+        "by_guard": {
+            name: {"different": total.guard_different.get(name, 0), "unsure": total.guard_unsure.get(name, 0)}
+            for name in guards
+        },
+        "examples": {
+            "held": _examples(total.held, summaries),
+            "refused": _examples(total.refused, summaries),
+        },
+        "conflicts": total.conflicts,
+        "records_saved": total.counts.duplicates + total.counts.merged,
+        "bytes_saved": total.bytes_saved,
+    }
+
+
+def _examples(pairs: dict[str, list[Pair]], summaries: Mapping[MemoryKey, str]) -> dict[str, list[dict[str, Any]]]:
+    shown = {}
+    for guard, some in sorted(pairs.items()):
+        known = [pair for pair in some if pair.older in summaries and pair.younger in summaries]
+        if known:
+            shown[guard] = [
+                {
+                    "older": summaries[pair.older],
+                    "younger": summaries[pair.younger],
+                    "score": round(pair.shared / pair.union, 4),
+                }
+                for pair in known
+            ]
+    return shown
+
+
+def _quality(quality: Quality) -> dict[str, Any]:
+    sure = sum(quality.confidence.values())
+    return {
+        "examined": quality.examined,
+        "missing": shares(quality.missing, OPTIONAL_FIELDS),
+        "confidence": {
+            "mean": round(quality.confidence_sum / sure, 4) if sure else None,
+            "histogram": [quality.confidence.get(str(tenth), 0) for tenth in range(10)],
+        },
+        "text_length": shares(quality.text_length, LENGTH_NAMES),
+        "scripts": dict(sorted(quality.scripts.items(), key=lambda item: (-item[1], item[0]))),
+    }
+
+
+def example_keys(batches: Sequence[Tally]) -> set[MemoryKey]:
+    """Return the memories whose texts the examples of a report show."""
+    total = Tally()
+    for tally in batches:
+        add(total, tally)
+    pairs = [pair for table in (total.held, total.refused) for some in table.values() for pair in some]
+    return {key for pair in pairs for key in (pair.older, pair.younger)}
 
 
 __all__ = [
@@ -196,6 +249,8 @@ __all__ = [
     "Report",
     "Tally",
     "add",
+    "checked_tally",
+    "example_keys",
     "report_of",
     "tally_of",
 ]

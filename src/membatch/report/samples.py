@@ -34,5 +34,10 @@ def sample_of(
         text = raw[: 4 * SAMPLE_LENGTH].decode("utf-8", "replace")
         sample["message"] = message
         sample["errors"] = errors
-        sample["raw"] = text if len(text) <= SAMPLE_LENGTH else text[: SAMPLE_LENGTH - 1] + "…"
+        sample["raw"] = shortened(text)
     return sample
+
+
+def shortened(text: str) -> str:
+    """Return a text, its end left out where it is long."""
+    return text if len(text) <= SAMPLE_LENGTH else text[: SAMPLE_LENGTH - 1] + "…"

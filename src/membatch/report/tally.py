@@ -1,20 +1,24 @@
 """What one batch adds to a report: counts and sums that can be added up, batch by batch.
 
 Rule: a tally is stored with its batch, and a report is nothing but the sum of tallies; so a report read from
-the store equals the one that the run printed.
+the store equals the one that the run printed. It holds figures and keys of memories, never their texts.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
-from membatch.plan import Duplicate, Hold, Insert, Merge, Plan, Reject
+from membatch.monitor import Lap
+from membatch.plan import Batch, Duplicate, Hold, Insert, MemoryKey, Merge, Plan, Reject, Rejection
+from membatch.report.patterns import LOOKED_AT, hints_of, place_of
+from membatch.report.quality import Quality, quality_of
 
 HISTOGRAM_BINS: Final = 20  # of a twentieth each, the last one holding 1.0
+MAX_EXAMPLES: Final = 5  # of each guard
 _VALIDATION_CATEGORIES: Final = ("source", "conversion", "validation")
 
 
@@ -31,6 +35,23 @@ class Counts(msgspec.Struct):
     warnings: int = 0
 
 
+class Pair(msgspec.Struct, frozen=True, array_like=True):
+    """Two memories that look alike; their score is shared / union."""
+
+    older: MemoryKey
+    younger: MemoryKey
+    shared: int
+    union: int
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The batch size was changed before a batch, and why."""
+
+    before: int
+    after: int
+    reason: str
+
+
 class Tally(msgspec.Struct, omit_defaults=True):
     """The sums of a batch, or of a run so far."""
 
@@ -39,49 +60,82 @@ class Tally(msgspec.Struct, omit_defaults=True):
     by_code: dict[str, int] = {}
     by_field: dict[str, int] = {}
     patterns: dict[str, int] = {}
+    hints: dict[str, int] = {}
     warnings: dict[str, int] = {}
     by_step: dict[str, int] = {}
     guard_different: dict[str, int] = {}
     guard_unsure: dict[str, int] = {}
     score_histogram: dict[str, int] = {}
+    refused: dict[str, list[Pair]] = {}  # by guard, a few examples
+    held: dict[str, list[Pair]] = {}
+    quality: Quality = msgspec.field(default_factory=Quality)
     conflicts: int = 0
+    emotion_conflicts: int = 0
+    pairs_compared: int = 0
     bytes_saved: int = 0
     read_bytes: int = 0
     retries: int = 0
     rollbacks: int = 0
     isolated: int = 0
     size: int = 0
+    target: int = 0  # the batch size that was asked for
+    change: Change | None = None  # of the batch size, before this batch
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    gc_seconds: float = 0.0
+    written_bytes: int = 0
     stages: dict[str, float] = {}
+    stages_cpu: dict[str, float] = {}
     rss_bytes: int = 0
-    cpu_percent: float = 0.0
+    peak_rss_bytes: int = 0
+
+    def measured(self, lap: Lap) -> None:
+        """Note what the batch cost."""
+        for name, value in lap._asdict().items():
+            setattr(self, name, value)
+
+    @property
+    def cpu_percent(self) -> float:
+        """CPU time in percent of wall time."""
+        return round(100 * self.cpu_seconds / self.seconds, 1) if self.seconds > 0 else 0.0
+
+
+_LARGEST: Final = ("rss_bytes", "peak_rss_bytes", "target")
+_OF_ONE_BATCH: Final = ("change",)
 
 
 def add(total: Tally, part: Tally) -> None:
     """Add a batch's tally to a run's, in place."""
-    for name in Tally.__struct_fields__:
+    _add(total, part)
+
+
+def _add(total: Any, part: Any) -> None:
+    for name in total.__struct_fields__:
         mine, other = getattr(total, name), getattr(part, name)
+        if name in _OF_ONE_BATCH:
+            continue
         if isinstance(other, dict):
             for key, amount in other.items():
-                mine[key] = mine.get(key, 0) + amount
-        elif isinstance(other, Counts):
-            for field in Counts.__struct_fields__:
-                setattr(mine, field, getattr(mine, field) + getattr(other, field))
-        elif name == "rss_bytes":
-            total.rss_bytes = max(mine, other)
+                if isinstance(amount, list):
+                    mine[key] = (mine.get(key, []) + amount)[:MAX_EXAMPLES]
+                else:
+                    mine[key] = mine.get(key, 0) + amount
+        elif isinstance(other, msgspec.Struct):
+            _add(mine, other)
         else:
-            setattr(total, name, mine + other)
+            setattr(total, name, max(mine, other) if name in _LARGEST else mine + other)
 
 
-def tally_of(plan: Plan) -> Tally:
-    """Return what a plan adds to the report."""
-    tally = Tally()
-    counts, batch = tally.counts, plan.batch
-    counts.read = len(plan.steps)
-    for step in plan.steps:
+def tally_of(plan: Plan, before: int = 0) -> Tally:
+    """Return what a plan adds to the report; `before` records of its run were read earlier."""
+    tally, batch, length = Tally(), plan.batch, len(plan.steps)
+    counts = tally.counts
+    counts.read = length
+    rejections: list[Rejection] = []
+    others = [step for step in plan.steps if type(step) is not Insert]  # most are, and there is no more to them
+    counts.inserted = length - len(others)
+    for step in others:
         match step:
-            case Insert():
-                counts.inserted += 1
             case Duplicate(record, _):
                 counts.duplicates += 1
                 tally.bytes_saved += len(batch.records[record])
@@ -90,43 +144,80 @@ def tally_of(plan: Plan) -> Tally:
                 counts.merged += 1
                 tally.bytes_saved += len(batch.records[record])
                 tally.conflicts += len(step.conflicts)
+                tally.emotion_conflicts += sum(_is_of_feeling(conflict) for conflict in step.conflicts)
                 _count(tally.by_step, step.step)
             case Hold():
                 counts.held += 1
                 for guard in step.guards:
                     _count(tally.guard_unsure, guard)
+                    _example(tally.held, guard, Pair(step.memory, step.key, step.shared, step.union))
             case Reject(_, rejection):
-                _add_rejection(tally, rejection)
-    for record, warnings in batch.warnings.items():
-        if record < len(plan.steps):
-            counts.warnings += len(warnings)
-            for warning in warnings:
-                _count(tally.warnings, warning.code)
+                rejections.append(rejection)
     for record, refusals in plan.refusals.items():
-        if record < len(plan.steps):
+        if record < length:
             for guard, amount in refusals.items():
                 _count(tally.guard_different, guard, amount)
+    for refused in plan.refused:
+        founding = plan.steps[refused.record] if refused.record < length else None
+        if isinstance(founding, Insert | Hold):  # else the record has become part of another memory
+            pair = Pair(refused.memory, founding.key, refused.shared, refused.union)
+            _example(tally.refused, refused.guard, pair)
     for record, scores in plan.scores.items():
-        if record < len(plan.steps):
+        if record < length:
             for shared, union in scores:
                 _count(tally.score_histogram, str(min(HISTOGRAM_BINS - 1, HISTOGRAM_BINS * shared // union)))
-    unread = sum(tally.by_category.get(name, 0) for name in _VALIDATION_CATEGORIES)
-    counts.valid = counts.read - unread
-    tally.size = counts.read
-    tally.read_bytes = batch.read_bytes
+    _add_rejections(tally, rejections)
+    _add_records(tally, batch, length, before)
     return tally
 
 
-def _add_rejection(tally: Tally, rejection: Any) -> None:
-    tally.counts.rejected += 1
-    _count(tally.by_category, rejection.category)
-    _count(tally.by_code, rejection.code)
-    for error in rejection.errors:
-        place = re.sub(r"/\d+(?=/|$)", "[]", error.pointer).lstrip("/").replace("/", ".")
-        _count(tally.by_field, place)
-        _count(tally.patterns, f"{error.code} {place}")
-    if not rejection.errors:
-        _count(tally.patterns, rejection.code)
+def checked_tally(batch: Batch, length: int, before: int = 0) -> Tally:
+    """Return what the first `length` records of a batch add to the report of a validation."""
+    tally = Tally()
+    tally.counts.read = length
+    _add_rejections(tally, [rejection for record, rejection in batch.rejections.items() if record < length])
+    _add_records(tally, batch, length, before)
+    return tally
+
+
+def _add_records(tally: Tally, batch: Batch, length: int, before: int) -> None:
+    counts = tally.counts
+    for record, warnings in batch.warnings.items():
+        if record < length:
+            counts.warnings += len(warnings)
+            for warning in warnings:
+                _count(tally.warnings, warning.code)
+    counts.valid = counts.read - sum(tally.by_category.get(name, 0) for name in _VALIDATION_CATEGORIES)
+    tally.size = counts.read
+    tally.read_bytes = batch.read_bytes
+    tally.quality = quality_of(batch, length, before)
+
+
+def _add_rejections(tally: Tally, rejections: Iterable[Rejection]) -> None:
+    rejections = list(rejections)
+    for rejection in rejections:
+        tally.counts.rejected += 1
+        _count(tally.by_category, rejection.category)
+        _count(tally.by_code, rejection.code)
+        for error in rejection.errors:
+            place = place_of(error)
+            _count(tally.by_field, place)
+            _count(tally.patterns, f"{error.code} {place}")
+        if not rejection.errors:
+            _count(tally.patterns, rejection.code)
+    for rejection in islice(rejections, LOOKED_AT):
+        for hint in hints_of(rejection):
+            _count(tally.hints, hint)
+
+
+def _is_of_feeling(conflict: dict[str, Any]) -> bool:
+    return bool(conflict["path"]) and conflict["path"][0] == "emotional_context"
+
+
+def _example(table: dict[str, list[Pair]], guard: str, pair: Pair) -> None:
+    examples = table.setdefault(guard, [])
+    if len(examples) < MAX_EXAMPLES:
+        examples.append(pair)
 
 
 def _count(table: dict[str, int], key: str, amount: int = 1) -> None:

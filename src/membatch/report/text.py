@@ -1,33 +1,21 @@
-"""A report for people: one screen of plain text.
+"""A report for people: one screen of plain text, that ends in the next commands to type.
 
-Rule: what comes from records is shown with control characters made visible, so that it cannot move the
-cursor or change colours.
+Rule: one screen, so the few most frequent of everything, and where to see the rest; figures of content only
+through `printable`.
 """
 
 from __future__ import annotations
 
 import difflib
-import unicodedata
-from typing import Any
+from typing import Final
 
 from membatch.report import Report
+from membatch.report.advice import arguments_of
+from membatch.report.words import OUTCOMES, PART_WORDS, STATUS, duration, name_of, percent, plural, printable, size
 
-_STATUS = {
-    "done": "finished",
-    "stopped": "stopped at the tolerance",
-    "interrupted": "was interrupted",
-    "undone": "was undone",
-}
-
-
-def printable(text: str) -> str:
-    """Return a text with control and formatting characters written as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if unicodedata.category(character)[0] != "C" else character.encode("unicode_escape").decode()
-        for character in text
-    )
+_MOST_PATTERNS: Final = 6
+_MOST_SAMPLES: Final = 2
+_MOST_GUARDS: Final = 6
 
 
 def marked(one: str, other: str) -> tuple[str, str]:
@@ -44,52 +32,77 @@ def marked(one: str, other: str) -> tuple[str, str]:
 
 def text_of(report: Report) -> str:
     """Return the report as text, ending in the next commands to type."""
-    counts = report.counts
-    name = report.kind if report.run_id is None else f"{report.kind} {report.run_id}"
-    seconds = report.timing["seconds"]
-    speed = report.timing["records_per_second"]
-    head = f"{name} {_STATUS.get(report.status, report.status)}: {counts.read:,} records read in {seconds:.1f} s"
-    lines = [head + (f" ({speed:,.0f} a second)" if speed else "")]
-    outcomes: tuple[tuple[str, int], ...]
-    if report.kind == "validate":
-        outcomes = (("valid", counts.valid), ("rejected", counts.rejected))
-    else:
-        outcomes = (
-            ("inserted", counts.inserted),
-            ("duplicates", counts.duplicates),
-            ("merged", counts.merged),
-            ("held", counts.held),
-            ("rejected", counts.rejected),
-        )
-    for label, amount in outcomes:
-        share = f"{100 * amount / counts.read:6.2f}%" if counts.read else ""
-        lines.append(f"  {label:<11}{amount:>13,}  {share}".rstrip())
-    if counts.warnings:
-        lines.append(f"  {'warnings':<11}{counts.warnings:>13,}")
-    lines.extend(_guards(report.deduplication))
-    lines.extend(_errors(report.errors))
-    for item in report.recommendations:
-        lines.append(f"next: {printable(item['text'])}")
+    lines = [
+        _head(report),
+        *_outcomes(report),
+        *_rates(report),
+        *_time(report),
+        *_guards(report),
+        *_errors(report),
+        *[f"next: {printable(item['text'])}" for item in report.recommendations],
+    ]
     return "\n".join(lines)
 
 
-def _guards(deduplication: dict[str, Any]) -> list[str]:
-    by_guard = deduplication["by_guard"]
+def _head(report: Report) -> str:
+    seconds, speed = report.timing["seconds"], report.timing["records_per_second"]
+    status = STATUS.get(report.status, report.status)
+    head = f"{name_of(report)} {status}: {plural(report.counts.read, 'record')} read in {duration(seconds)}"
+    return head + (f" ({speed:,.0f} a second)" if speed else "")
+
+
+def _outcomes(report: Report) -> list[str]:
+    counts = report.counts
+    names = ("valid", "rejected") if report.kind == "validate" else OUTCOMES
+    lines = []
+    for name in names:
+        amount = getattr(counts, name)
+        share = f"{100 * amount / counts.read:6.2f}%" if counts.read else ""
+        lines.append(f"  {name:<11}{amount:>13,}  {share}".rstrip())
+    if counts.warnings:
+        lines.append(f"  {'warnings':<11}{counts.warnings:>13,}")
+    return lines
+
+
+def _rates(report: Report) -> list[str]:
+    if not report.counts.read:
+        return []
+    shown = [f"success {percent(report.rates['success'])}", f"validation {percent(report.rates['validation'])}"]
+    if report.kind != "validate":
+        shown.append(f"duplicates {percent(report.rates['duplicate'])}")
+    if report.rates["merge_success"] is not None:
+        shown.append(f"merged of merged or held {percent(report.rates['merge_success'])}")
+    return [f"rates: {', '.join(shown)}"]
+
+
+def _time(report: Report) -> list[str]:
+    timing = report.timing
+    if timing["bottleneck"] is None:
+        return []
+    share = f"{100 * timing['bottleneck_share']:.0f}% of the work is {PART_WORDS[timing['bottleneck']]}"
+    memory = f"at most {size(report.resources['peak_rss_bytes'])} of memory"
+    return [f"time: {share}; {memory}, {plural(len(report.batches), 'transaction')}"]
+
+
+def _guards(report: Report) -> list[str]:
+    by_guard = report.deduplication["by_guard"]
     if not by_guard:
         return []
-    parts = [f"{name} {figures['different']:,}/{figures['unsure']:,}" for name, figures in by_guard.items()]
-    return ["guards (refused/held): " + ", ".join(parts)]
+    ordered = sorted(by_guard.items(), key=lambda item: -sum(item[1].values()))
+    parts = [f"{name} {each['different']:,}/{each['unsure']:,}" for name, each in ordered[:_MOST_GUARDS]]
+    return ["guards (refused/held): " + ", ".join(parts) + (" …" if len(ordered) > _MOST_GUARDS else "")]
 
 
-def _errors(errors: dict[str, Any]) -> list[str]:
-    lines = []
-    for pattern in errors["patterns"][:8]:
-        where = f" at {printable(pattern['field'])}" if pattern["field"] else ""
-        lines.append(f"{pattern['count']:>8,} × {pattern['code']}{where}: {pattern['meaning']}. {pattern['advice']}")
-    for sample in errors["samples"][:3]:
+def _errors(report: Report) -> list[str]:
+    errors = report.errors
+    patterns = errors["patterns"]
+    lines = [f"  {printable(pattern['text'])}" for pattern in patterns[:_MOST_PATTERNS]]
+    if len(patterns) > _MOST_PATTERNS:
+        run, store = arguments_of(report)
+        rest = plural(len(patterns) - _MOST_PATTERNS, "other pattern")
+        lines.append(f"  and {rest}: `membatch report{run}{store} --json`")
+    for sample in errors["samples"][:_MOST_SAMPLES]:
         place = f"{printable(sample['source'])}:{sample['line']}"
-        if "message" in sample:
-            lines.append(f"    {place}: {printable(sample['message'])[:160]}")
-        else:
-            lines.append(f"    {place}: {sample['code']}")
-    return lines
+        what = printable(sample["message"])[:160] if "message" in sample else sample["code"]
+        lines.append(f"    {place}: {what}")
+    return ["errors:", *lines] if lines else []

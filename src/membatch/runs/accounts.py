@@ -11,9 +11,10 @@ import msgspec
 
 from membatch.config import Config, hide_password
 from membatch.errors import CODES, ConfigError
-from membatch.report import MAX_SAMPLES, Account, Report, report_of
-from membatch.report.samples import sample_of
-from membatch.report.tally import Tally, add
+from membatch.plan import MemoryKey
+from membatch.report import MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
+from membatch.report.samples import sample_of, shortened
+from membatch.report.tally import Tally, add, rates
 from membatch.runs.inputs import with_choices
 from membatch.store import RunRow, Store, open_store
 
@@ -33,8 +34,12 @@ def report(run: int | None = None, *, store: str | None = None, redact: bool = F
 
 
 def list_runs(url: str) -> list[dict[str, Any]]:
-    """Return all runs of a store with their counts, the oldest first."""
+    """Return all runs of a store, the oldest first: counts and rates, beside those of all earlier runs together.
+
+    `earlier` is None for the first run; what was undone, and what read nothing, does not count as earlier.
+    """
     found = []
+    earlier = Tally()
     with open_once(url) as reader:
         for row in reader.runs():
             total = Tally()
@@ -49,9 +54,22 @@ def list_runs(url: str) -> list[dict[str, Any]]:
                     "started_at": row.started_at,
                     "finished_at": row.finished_at,
                     "counts": msgspec.to_builtins(total.counts),
+                    "rates": dict(rates(total.counts)),
+                    "records_per_second": _speed(total),
+                    "earlier": _rates_of(earlier) if earlier.counts.read and total.counts.read else None,
                 }
             )
+            if row.status != "undone":
+                add(earlier, total)
     return found
+
+
+def _rates_of(total: Tally) -> dict[str, float | None]:
+    return {**rates(total.counts), "records_per_second": _speed(total)}
+
+
+def _speed(total: Tally) -> float | None:
+    return round(total.counts.read / total.seconds, 1) if total.seconds else None
 
 
 def list_rejects(run: int | None, url: str) -> Iterator[str]:
@@ -108,6 +126,10 @@ def report_from(store: Store, run: int, config: Config) -> Report:
         )
         for reject in itertools.islice(store.rejects(run), MAX_SAMPLES)
     ]
+    tallies = [tally_from(batch.tally) for batch in store.batches(run)]
+    ending = msgspec.json.decode(row.summary) if row.summary else {}
+    if "rest" in ending:
+        ending["rest"] = msgspec.convert(ending["rest"], Tally)
     return report_of(
         Account(
             run_id=run,
@@ -118,11 +140,19 @@ def report_from(store: Store, run: int, config: Config) -> Report:
             sources=names,
             store=hide_password(config.store),
             config=msgspec.json.decode(row.config),
-            batches=[tally_from(batch.tally) for batch in store.batches(run)],
+            batches=tallies,
             samples=samples,
-            ending=msgspec.json.decode(row.summary) if row.summary else {},
+            ending=ending,
+            summaries={} if config.redact else _summaries(store, run, tallies),
         )
     )
+
+
+def _summaries(store: Store, run: int, tallies: list[Tally]) -> dict[MemoryKey, str]:
+    """Return how the texts of a report's examples begin."""
+    found = store.beginnings(example_keys(tallies), SAMPLE_LENGTH + 1)
+    # The key of a memory that was undone may belong to a memory of a later run by now.
+    return {key: shortened(text) for key, born, text in found if born <= run}
 
 
 def tally_from(text: str) -> Tally:

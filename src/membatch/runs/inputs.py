@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,9 +16,6 @@ from membatch.formats import known_formats
 from membatch.memory import Memory
 from membatch.plan import Checkpoint, RawBatch
 from membatch.prepare import NATIVE
-from membatch.run import (
-    batch_size,
-)
 from membatch.source import SourceFile
 
 ITERABLE: Final = "(iterable)"
@@ -49,13 +46,13 @@ def looked_at(source: Input) -> tuple[list[SourceFile], Iterable[Any] | None]:
 
 
 def raw_batches(
-    files: list[SourceFile], values: Iterable[Any] | None, config: Config, after: Checkpoint
+    files: list[SourceFile],
+    values: Iterable[Any] | None,
+    config: Config,
+    after: Checkpoint,
+    size: Callable[[], int],
 ) -> Iterator[RawBatch]:
-    """Return what is left of an input after a checkpoint, in batches."""
-
-    def size() -> int:
-        return batch_size(config)
-
+    """Return what is left of an input after a checkpoint, in batches of at most `size()` items."""
     if values is None:
         return sources.read(files, after, config.source, size)
     chunks = sources.chunks_of(values, config.source.max_record_bytes)

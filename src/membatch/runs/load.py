@@ -62,7 +62,7 @@ def process(
         Stop().listening() as stop,
         collected_by_batch(),
     ):
-        raws = raw_batches(files, values, config, Checkpoint())
+        raws = raw_batches(files, values, config, Checkpoint(), session.batch_size)
         raws, format_name = detected(raws, config)
         first_key = session.store.next_key()
         run = session.store.begin_run(
@@ -75,7 +75,11 @@ def process(
         batches = prepared(raws, session.prepare(format_name), config.batch.workers, session.clock)
         outcome = session.loader(run, first_key).load(batches, stop, observers=observers)
         session.finish(run, outcome.status)
-        return report_from(session.store, run, config)
+        found = report_from(session.store, run, config)
+        if dry_run:  # no other advice holds: the run is gone when this ends
+            text = "nothing was kept: the same without --dry-run loads for good"
+            found.recommendations = [{"code": "dry-run", "text": text}]
+        return found
 
 
 def resume(
@@ -113,7 +117,7 @@ def resume(
         if row.kind == "retry":
             outcome = retried(session, row, stop, after=after, earlier=earlier, observers=observers)
         else:
-            raws = raw_batches(files, None, config, after[1])
+            raws = raw_batches(files, None, config, after[1], session.batch_size)
             batches = prepared(raws, session.prepare(row.format), config.batch.workers, session.clock)
             loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]))
             outcome = loader.load(batches, stop, first_number=after[0], earlier=earlier, observers=observers)

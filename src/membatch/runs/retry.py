@@ -16,7 +16,6 @@ from membatch.run import (
     Observer,
     Outcome,
     Stop,
-    batch_size,
     collected_by_batch,
 )
 from membatch.runs.accounts import open_once, report_from
@@ -79,7 +78,7 @@ def retried(
     forgive = frozenset(session.store.conflicting_digests())
     loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]), forgive=forgive)
     with open_once(session.config.store) as reader:  # reads ahead while the session writes
-        again = _Again(reader.rejects(row.parent, checkpoint.line - 1), row, session.config, checkpoint)
+        again = _Again(reader.rejects(row.parent, checkpoint.line - 1), row, session.batch_size, checkpoint)
         batches = again.batches(session.prepare)
         return loader.load(batches, stop, first_number=number, earlier=earlier, observers=observers, origin=again)
 
@@ -90,8 +89,8 @@ class _Again:
     Its checkpoints say, in `line`, which reject comes next, in `index` how many of its records are done.
     """
 
-    def __init__(self, rejects: Iterator[RejectRow], row: RunRow, config: Config, after: Checkpoint) -> None:
-        self._rejects, self._format, self._config = rejects, row.format, config
+    def __init__(self, rejects: Iterator[RejectRow], row: RunRow, size: Callable[[], int], after: Checkpoint) -> None:
+        self._rejects, self._format, self._size = rejects, row.format, size
         self._first, self._skip = after.line, after.index
         # Record -> reject, which of its records it is; of the batch in hand, and of the one that is made ahead.
         self._origins: dict[Position, tuple[int, int]] = {}
@@ -118,11 +117,11 @@ class _Again:
 
     def _groups(self) -> Iterator[list[RejectRow]]:
         some: list[RejectRow] = []
-        held, size = 0, batch_size(self._config)
+        held = 0
         for reject in self._rejects:
             if not self._is_open(reject):
                 continue
-            if some and (len(some) >= size or held > _BATCH_BYTES or self._kind(reject) != self._kind(some[0])):
+            if some and (len(some) >= self._size() or held > _BATCH_BYTES or self._kind(reject) != self._kind(some[0])):
                 yield some
                 some, held = [], 0
             some.append(reject)

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
-from membatch.config import Config
+from membatch.config import Config, memory_bytes
 from membatch.decide import rules_of
 from membatch.fingerprint import canonical_text
-from membatch.monitor import Clock, Resources
+from membatch.monitor import Clock, memory_total
 from membatch.plan import MemoryKey
 from membatch.prepare import Prepare, Tokenize
-from membatch.run import (
-    Loader,
-)
+from membatch.report import Tally
+from membatch.run import Loader
+from membatch.sizing import sizer
 from membatch.store import Store, open_store
 
 
@@ -41,8 +41,15 @@ class Session:
         except BaseException:
             self.store.close()
             raise
+        self.sizer = sizer(config.batch, memory_bytes(config.batch.memory_limit, memory_total()))
         self.clock = Clock()
-        self.resources = Resources()
+
+    def batch_size(self) -> int:
+        return self.sizer.size
+
+    def close(self) -> None:
+        self.clock.close()
+        self.store.close()
 
     def _add_missing_tokens(self, tokenize: Tokenize) -> None:
         while rows := self.store.missing_tokens():
@@ -63,12 +70,13 @@ class Session:
             first_of_run=first_of_run,
             refused={digest for digest in self.store.conflicting_digests() if digest not in forgive},
             clock=self.clock,
+            sizer=self.sizer,
         )
 
     def finish(self, run: int, status: str, **ending: Any) -> None:
-        ending["seconds"] = self.clock.seconds()
-        ending["stages"] = self.clock.stages
-        ending["resources"] = self.resources.used()
+        rest = Tally()
+        rest.measured(self.clock.lap())
+        ending["rest"] = rest
         self.store.finish_run(run, status, msgspec.json.encode(ending).decode())
 
 
@@ -79,7 +87,7 @@ def opened_session(config: Config, **options: bool) -> Iterator[Session]:
     try:
         yield session
     finally:
-        session.store.close()
+        session.close()
 
 
 def to_json(value: Any) -> str:

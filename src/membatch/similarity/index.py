@@ -61,7 +61,7 @@ class Index:
         open_[list(batch.rejections)] = False
         holders = np.where(open_, self._known.by_id(ids), 0)
         heads = np.where(open_, self._known.by_hash(hashes), -1)
-        similar, length = self._similar(batch, open_)
+        similar, length, compared = self._similar(batch, open_)
         alone = open_ & (holders == 0) & (heads < 0)
         for column in (digests[:, 0], ids, hashes):
             alone &= _occurs_once(column)
@@ -70,6 +70,7 @@ class Index:
             alone[[hit.record for hit in hits if hit.record >= 0]] = False
         return Hits(
             length=length,
+            compared=compared,
             similar=similar,
             by_digest=_where(known),
             by_id=_where(holders),
@@ -81,17 +82,18 @@ class Index:
             alone=alone.tobytes(),
         )
 
-    def _similar(self, batch: Batch, wanted: npt.NDArray[np.bool_]) -> tuple[dict[int, list[Similar]], int]:
+    def _similar(self, batch: Batch, wanted: npt.NDArray[np.bool_]) -> tuple[dict[int, list[Similar]], int, int]:
         join = self._join
         if join is None:
-            return {}, len(batch)
+            return {}, len(batch), 0
+        before = int(join.counted[1])
         found = join.find(batch.tokens, join.scope_numbers(batch.scopes), wanted)
         similar: dict[int, list[Similar]] = {}
         founders = join.founders
         for record, row, shared, union in found.hits.tolist():
             memory, other = (join.memory_of(row), -1) if row < founders else (MemoryKey(0), row - founders)
             similar.setdefault(record, []).append(Similar(memory, other, shared, union))
-        return similar, found.length
+        return similar, found.length, int(join.counted[1]) - before
 
     def advance(self, plan: Plan) -> None:
         """Make a committed plan's fingerprints known."""

@@ -230,6 +230,9 @@ class Store(Protocol):
     def rejects(self, run: int, after: int = 0) -> Iterator[RejectRow]:
         """Yield the rejected records of a run after a reject, in order; others may be written meanwhile."""
 
+    def beginnings(self, keys: Iterable[MemoryKey], length: int) -> list[tuple[MemoryKey, int, str]]:
+        """Return the first characters of memories' summaries: memory, the run that made it, text."""
+
     def changes(self, run: int) -> AbstractContextManager[ChangeTransaction]:
         """Open the one transaction of a run that is no load: an undo or a review."""
 

@@ -226,6 +226,10 @@ FROM merge JOIN batch USING (batch) WHERE memory = ? AND unmerged_in IS NULL ORD
 -- name: born: the run in which a memory was made
 SELECT run FROM memory JOIN batch USING (batch) WHERE memory = ?;
 
+-- name: beginnings: how the summaries of memories begin, given as a JSON array, and in which run each was made
+SELECT memory, run, substr(record ->> '$.summary', 1, ?2) FROM memory JOIN batch USING (batch)
+WHERE memory IN (SELECT value FROM json_each(?1));
+
 -- name: reviews: pairs in a state, with both memories, the oldest first
 SELECT
     review, older, younger, step, shared, union_size, guards, state,

@@ -376,6 +376,11 @@ class SqliteStore:
             yield from (RejectRow(*row) for row in rows)
             after = rows[-1][0]
 
+    def beginnings(self, keys: Iterable[MemoryKey], length: int) -> list[tuple[MemoryKey, int, str]]:
+        """Return the first characters of memories' summaries: memory, the run that made it, text."""
+        with ours():
+            return self._connection.execute(query("beginnings"), (json.dumps(sorted(keys)), length)).fetchall()
+
     @contextmanager
     def changes(self, run: int) -> Iterator[Changes]:
         """Open the one transaction of a run that is no load: an undo or a review."""

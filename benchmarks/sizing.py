@@ -1,0 +1,157 @@
+"""Load one generated file with an adaptive batch size and with fixed ones, in turn, and print seconds and ratios.
+
+    python benchmarks/sizing.py --count 100000 --rounds 3
+    python benchmarks/sizing.py --overhead          # what watching and tallying cost
+    python benchmarks/sizing.py --collector         # what the garbage collector costs in the hot loops
+
+Each load is a process of its own; the sizes take turns, and the median of the rounds counts. A load of the
+adaptive size includes its climb.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from membatch.config import Config
+from membatch.decide import decide, rules_of
+from membatch.monitor import Clock
+from membatch.plan import Batch, Checkpoint, Hits, MemoryKey, Plan, Position, RawBatch
+from membatch.prepare import Prepare
+from membatch.report.quality import ALL_OF_THE_FIRST, quality_of
+from membatch.report.tally import tally_of
+from membatch.run import collected_by_batch
+
+SIZES = ("auto", "100", "1000", "10000", "100000")
+
+
+def generated(count: int) -> Path:
+    """Return a file of records, written unless it is there."""
+    data = Path("bench-data")
+    data.mkdir(exist_ok=True)
+    file = data / f"{count}-0.1-0.05-0.01.jsonl"
+    if not file.exists():
+        generate = str(Path(__file__).with_name("generate.py"))
+        shares = ["--exact=0.1", "--near=0.05", "--bad=0.01"]
+        subprocess.run([sys.executable, generate, str(count), *shares, "--output", str(file)], check=True)
+    return file
+
+
+def loads(count: int, rounds: int, strategy: str) -> None:
+    """Print how long a load takes at each batch size."""
+    source = generated(count)
+    command = str(Path(sys.executable).parent / "membatch")
+    seconds: dict[str, list[float]] = {size: [] for size in SIZES}
+    sizes: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory(dir=source.parent) as folder:
+        for _ in range(rounds):
+            for size in SIZES:
+                shutil.rmtree(folder)
+                Path(folder).mkdir()
+                store = f"sqlite:///{folder}/load.db"
+                flags = ["--store", store, "--batch-size", size, "--strategy", strategy, "--quiet", "--json"]
+                run = subprocess.run([command, "run", str(source), *flags], capture_output=True, check=False)
+                report = json.loads(run.stdout)
+                seconds[size].append(report["timing"]["seconds"])
+                if size == "auto":
+                    sizes.append(report["batch_size"])
+    medians = {size: statistics.median(each) for size, each in seconds.items()}
+    best = min(medians[size] for size in SIZES if size != "auto")
+    for size, median in medians.items():
+        print(f"{size:>8}  {1e6 * median / count:7.1f} µs/record  {median / best:5.2f} × the best fixed size")
+    print(json.dumps(sizes))
+
+
+def prepared(count: int) -> Batch:
+    """Return a batch of records."""
+    lines = generated(max(count, 10_000)).read_bytes().splitlines()[:count]
+    places = [Position(0, number, None) for number in range(len(lines))]
+    raw = RawBatch(items=lines, positions=places, rejected={}, skip=0, after=Checkpoint())
+    return Prepare(Config(), "membatch")(raw)
+
+
+def per_record(work: Callable[[], object], count: int, rounds: int = 9) -> float:
+    """Return the least microseconds a record that some work took."""
+    took = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - begun)
+    return 1e6 * min(took) / count
+
+
+def overhead(count: int = 10_000) -> None:
+    """Print what is spent a record on watching, tallying, and looking at records."""
+    batch = prepared(count)
+    hits = Hits(by_digest={}, by_id={}, by_hash={}, alone=bytes([1]) * count, length=count)
+    plan: Plan = decide(batch, hits, {}, rules_of(Config()), next_key=MemoryKey(1), first_of_run=MemoryKey(1))
+    clock = Clock()
+
+    def watch() -> None:
+        for stage in ("read", "decode", "match", "match", "merge", "write", "commit"):
+            with clock.stage(stage):
+                pass
+        clock.lap()
+
+    with collected_by_batch():
+        first = per_record(lambda: quality_of(batch, count, 0), count)
+        later = per_record(lambda: quality_of(batch, count, ALL_OF_THE_FIRST), count)
+        whole = per_record(lambda: tally_of(plan, ALL_OF_THE_FIRST), count)
+        print(f"looking at records: {first:.3f} µs a record among the first, {later:.3f} µs later")
+        print(f"a tally, all of it: {whole:.3f} µs a record")
+        print(f"watching a batch:   {per_record(watch, 1):.0f} µs a batch, {per_record(watch, count):.4f} µs a record")
+    clock.close()
+
+
+def collector(count: int = 20_000) -> None:
+    """Print what preparing a batch takes with the garbage collector on, and as a run has it."""
+    lines = generated(count).read_bytes().splitlines()[:count]
+    places = [Position(0, number, None) for number in range(len(lines))]
+    raw = RawBatch(items=lines, positions=places, rejected={}, skip=0, after=Checkpoint())
+    prepare = Prepare(Config(), "membatch")
+    kept: list[Batch] = []  # what a run holds while it prepares
+
+    def work() -> None:
+        kept.append(prepare(raw))
+
+    on = per_record(work, count, 5)
+    kept.clear()
+    with collected_by_batch():
+        off = per_record(work, count, 5)
+        kept.clear()
+        begun = time.perf_counter()
+        gc.collect(1)
+        swept = 1e6 * (time.perf_counter() - begun)
+    print(
+        f"collector on: {on:.2f} µs a record; by batch: {off:.2f} µs ({on / off:.2f} times), and {swept:.0f} µs a batch"
+    )
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--strategy", default="exact")
+    parser.add_argument("--overhead", action="store_true")
+    parser.add_argument("--collector", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.overhead:
+        overhead()
+    elif arguments.collector:
+        collector()
+    else:
+        loads(arguments.count, arguments.rounds, arguments.strategy)
+
+
+if __name__ == "__main__":
+    main()
