@@ -199,7 +199,8 @@ class _Decider:
                     self._keep_example(name, record, candidate)
                 continue
             fired = dict(judged.fired)
-            if Fraction(candidate.shared, candidate.union) < self._rules.threshold:
+            threshold = self._rules.threshold
+            if candidate.shared * threshold.denominator < candidate.union * threshold.numerator:
                 fired["review_from"] = "unsure"
             if not fired:
                 merged = merge.merge(self._survivor(candidate.memory), self._document(record), self._rules.merge)
@@ -244,7 +245,9 @@ class _Decider:
                 self._scores.setdefault(record, []).append((hit.shared, hit.union))
                 if key not in led_to:
                     found.append(Candidate(key, "similar", hit.shared, hit.union))
-        return sorted(found, key=lambda candidate: (-Fraction(candidate.shared, candidate.union), candidate.memory))
+        if len(found) > 1:
+            found.sort(key=lambda candidate: (-Fraction(candidate.shared, candidate.union), candidate.memory))
+        return found
 
     def _judge(self, record: int, memory: MemoryKey, *, equal_hashes: bool) -> guards.Judgement:
         mine = self._record_facts(record)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from membatch import ConfigError
 from membatch.config import DEFAULT_GUARDS
 from membatch.similarity.guards import GUARDS, LIMITS, Facts, judge, resolve
+from membatch.similarity.text import differ_plainly
 
 ALL = resolve(DEFAULT_GUARDS)
 
@@ -125,3 +128,58 @@ def test_contents_are_compared_where_both_have_one() -> None:
     mine, other = ({"summary": "the plan", "content": text} for text in ("pay 3 euros", "pay 5 euros"))
     assert judge(ALL, Facts(mine), Facts(other), equal_hashes=False).fired == {"numbers": "different"}
     assert judge(ALL, Facts(mine), Facts({"summary": "the plan"}), equal_hashes=False).verdict == "same"
+
+
+_WORDS = st.sampled_from(
+    [
+        "a",
+        "the",
+        "Tom",
+        "Anna",
+        "tom",
+        "car",
+        "new",
+        "old",
+        "red",
+        "I'm",
+        "don't",
+        "never",
+        "always",
+        "not",
+        "3",
+        "5kg",
+        "$5",
+        "C++",
+        "🍎",
+        "B12",
+        "#",
+        "two",
+        "Two",
+        "mai",
+        "我爱",
+        "his.",
+        "(her)",
+        "kg",
+    ]
+)
+
+
+@settings(max_examples=3000, deadline=None)
+@given(
+    st.lists(_WORDS, max_size=6),
+    st.lists(_WORDS, max_size=3),
+    st.lists(_WORDS, max_size=3),
+    st.lists(_WORDS, max_size=6),
+)
+def test_the_short_cut_for_texts_says_same_only_where_every_text_guard_does(
+    before: list[str], mine: list[str], other: list[str], after: list[str]
+) -> None:
+    one, two = " ".join([*before, *mine, *after]), " ".join([*before, *other, *after])
+    if differ_plainly(one, two):
+        for name, row in GUARDS.items():
+            if not row.asks_equal_hashes:
+                assert row.judge(Facts({"summary": one}), Facts({"summary": two})) == "same", name
+
+
+def test_a_word_more_needs_no_facts_of_the_texts() -> None:
+    assert differ_plainly("she bought a car in may last year", "she bought a new car in may last year")

@@ -136,6 +136,43 @@ class TextFacts:
         return count, always
 
 
+def differ_plainly(mine: str, other: str) -> bool:
+    """Return True only if every guard on texts says "same" of two texts, found by a look at where they differ.
+
+    What both begin and end with says the same in both; if what is left has no number, symbol, name, negation or
+    unspaced script, and content words on one side only, then nothing is for the guards to see.
+    """
+    if not (mine.isascii() and other.isascii()):
+        return False
+    left, right = mine.split(), other.split()
+    start, stop = 0, min(len(left), len(right))
+    while start < stop and left[start] == right[start]:
+        start += 1
+    end, least = 1, stop - start
+    while end <= least and left[-end] == right[-end]:
+        end += 1
+    weights = _weight(left[start : len(left) - end + 1]), _weight(right[start : len(right) - end + 1])
+    return sum(weights) <= _CONTENT
+
+
+_NOTHING, _CONTENT, _MUCH = 0, 1, 2
+
+
+def _weight(pieces: list[str]) -> int:
+    """Return whether pieces of a text hold nothing, a content word, or more that a guard looks at."""
+    heaviest = _NOTHING
+    for text in pieces:
+        piece = _piece(text)
+        if piece.numbers or piece.symbols or piece.capitalised or piece.unspaced:
+            return _MUCH
+        for word in piece.words:
+            if word in NEGATION or word in ALWAYS:
+                return _MUCH
+            if word not in _NO_CONTENT:
+                heaviest = _CONTENT
+    return heaviest
+
+
 @lru_cache(maxsize=1 << 16)
 def _piece(text: str) -> Piece:
     words: list[str] = []
