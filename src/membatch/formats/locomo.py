@@ -12,13 +12,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from membatch.formats.declare import Format
+from membatch.formats.declare import Converted, Format
+from membatch.layout import Document, Sample
 
 _SESSION = re.compile(r"(session_\d+)_observation")
 _DIALOGUE_ID = re.compile(r"D\d+:\d+")
 
 
-def _records(item: Any) -> Iterator[dict[str, Any]]:
+def _records(item: Any, document: Document) -> Iterator[Converted]:
     conversation, name = item["conversation"], item["sample_id"]
     speakers = [conversation["speaker_a"], conversation["speaker_b"]]
     for key, by_speaker in item["observation"].items():
@@ -28,7 +29,7 @@ def _records(item: Any) -> Iterator[dict[str, Any]]:
         time = session_time(conversation[f"{session[1]}_date_time"])
         for speaker, observations in by_speaker.items():
             for text, evidence in observations:
-                yield {
+                record = {
                     "summary": text,
                     "kind": "observation",
                     "subject": speaker,
@@ -38,6 +39,7 @@ def _records(item: Any) -> Iterator[dict[str, Any]]:
                     "occurred_at": time,
                     "source": {"system": "locomo"},
                 }
+                yield Converted(record)
 
 
 def session_time(text: str) -> str:
@@ -51,8 +53,10 @@ def dialogue_ids(evidence: str | list[str]) -> list[str]:
     return list(dict.fromkeys(found for text in texts for found in _DIALOGUE_ID.findall(text) or [text]))
 
 
-def _recognises(item: Any) -> bool:
-    return isinstance(item, dict) and {"conversation", "observation", "sample_id"} <= item.keys()
+def _recognises(sample: Sample) -> str | None:
+    marks = {"conversation", "observation", "sample_id"}
+    fits = any(marks <= item.keys() for item in sample.items())
+    return "it has conversation, observation and sample_id" if fits else None
 
 
 FORMAT = Format(

@@ -42,6 +42,7 @@ class Report(msgspec.Struct, kw_only=True):
     quality: dict[str, Any] | None = None
     migration: dict[str, Any] | None = None
     recommendations: list[dict[str, str]] = []
+    format: dict[str, str | None] | None = None  # what the sources were taken for, and why
 
     @property
     def exit_code(self) -> int:
@@ -70,6 +71,7 @@ class Account(msgspec.Struct, kw_only=True):
     config: dict[str, Any]
     batches: Sequence[Tally]
     samples: list[dict[str, Any]]
+    format: dict[str, str | None] | None = None
     ending: dict[str, Any]  # what is known only at the end: resources, commit times, where it resumed
 
 
@@ -139,8 +141,17 @@ def report_of(account: Account) -> Report:
             "records_saved": total.counts.duplicates + total.counts.merged,
             "bytes_saved": total.bytes_saved,
         },
+        migration=_migration(total),
         recommendations=recommendations(account, total),
+        format=account.format,
     )
+
+
+def _migration(total: Tally) -> dict[str, Any] | None:
+    if not total.migrated:
+        return None
+    lost = [{"what": what, "count": count} for what, count in sorted(total.migration_lost.items())]
+    return {"from": total.migrated, "changed": total.migrated_fields, "lost": lost}
 
 
 def _batch_entry(number: int, tally: Tally) -> dict[str, Any]:

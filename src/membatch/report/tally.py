@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from membatch.plan import Duplicate, Hold, Insert, Merge, Plan, Reject
+from membatch.plan import Batch, Duplicate, Hold, Insert, Merge, Migration, Plan, Reject
 
 HISTOGRAM_BINS: Final = 20  # of a twentieth each, the last one holding 1.0
 _VALIDATION_CATEGORIES: Final = ("source", "conversion", "validation")
@@ -55,6 +55,9 @@ class Tally(msgspec.Struct, omit_defaults=True):
     stages: dict[str, float] = {}
     rss_bytes: int = 0
     cpu_percent: float = 0.0
+    migrated: dict[str, int] = {}
+    migrated_fields: dict[str, int] = {}
+    migration_lost: dict[str, int] = {}
 
 
 def add(total: Tally, part: Tally) -> None:
@@ -97,11 +100,7 @@ def tally_of(plan: Plan) -> Tally:
                     _count(tally.guard_unsure, guard)
             case Reject(_, rejection):
                 _add_rejection(tally, rejection)
-    for record, warnings in batch.warnings.items():
-        if record < len(plan.steps):
-            counts.warnings += len(warnings)
-            for warning in warnings:
-                _count(tally.warnings, warning.code)
+    add_notes(tally, batch, len(plan.steps))
     for record, refusals in plan.refusals.items():
         if record < len(plan.steps):
             for guard, amount in refusals.items():
@@ -115,6 +114,29 @@ def tally_of(plan: Plan) -> Tally:
     tally.size = counts.read
     tally.read_bytes = batch.read_bytes
     return tally
+
+
+def add_notes(tally: Tally, batch: Batch, read: int) -> None:
+    """Set the warnings and migrations of a tally to those of the first `read` records of a batch."""
+    tally.counts.warnings, tally.warnings = 0, {}
+    tally.migrated, tally.migrated_fields, tally.migration_lost = {}, {}, {}
+    for record, warnings in batch.warnings.items():
+        if record < read:
+            tally.counts.warnings += len(warnings)
+            for warning in warnings:
+                _count(tally.warnings, warning.code)
+    for record, migration in batch.migrations.items():
+        if record < read:
+            add_migration(tally, migration)
+
+
+def add_migration(tally: Tally, migration: Migration) -> None:
+    """Count a record that came from, or went to, another version."""
+    _count(tally.migrated, migration.origin)
+    for name in migration.changed:
+        _count(tally.migrated_fields, name)
+    for name in migration.lost:
+        _count(tally.migration_lost, name)
 
 
 def _add_rejection(tally: Tally, rejection: Any) -> None:

@@ -50,8 +50,11 @@ def text_of(report: Report) -> str:
     speed = report.timing["records_per_second"]
     head = f"{name} {_STATUS.get(report.status, report.status)}: {counts.read:,} records read in {seconds:.1f} s"
     lines = [head + (f" ({speed:,.0f} a second)" if speed else "")]
+    if report.format is not None and report.format["name"] != "membatch":
+        reason = report.format["reason"]
+        lines.append(f"  read as {report.format['name']}" + (f": {printable(reason)}" if reason else ""))
     outcomes: tuple[tuple[str, int], ...]
-    if report.kind == "validate":
+    if report.kind == "validate" or report.kind == "convert":
         outcomes = (("valid", counts.valid), ("rejected", counts.rejected))
     else:
         outcomes = (

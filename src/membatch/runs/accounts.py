@@ -120,9 +120,16 @@ def report_from(store: Store, run: int, config: Config) -> Report:
             config=msgspec.json.decode(row.config),
             batches=[tally_from(batch.tally) for batch in store.batches(run)],
             samples=samples,
+            format=_format_of(row),
             ending=msgspec.json.decode(row.summary) if row.summary else {},
         )
     )
+
+
+def _format_of(row: RunRow) -> dict[str, str | None] | None:
+    if not row.format:
+        return None
+    return {"name": row.format, "reason": msgspec.json.decode(row.sources).get("detected")}
 
 
 def tally_from(text: str) -> Tally:
