@@ -20,7 +20,7 @@ WARNS: Final = {
 
 # Words of Ekman's, Plutchik's, GoEmotions', MELD's, EmoryNLP's, ESConv's and EmpatheticDialogues' vocabularies,
 # and everyday adjectives. In Plutchik's wheel rage, anger and annoyance are degrees of one emotion, and so on.
-_SURE: Final[dict[str, str]] = {
+SURE: Final[dict[str, str]] = {
     word: emotion
     for emotion, words in {
         "joy": "joyful happiness happy delighted delight amusement amused ecstasy cheerful glad joyous",
@@ -41,7 +41,7 @@ _SURE: Final[dict[str, str]] = {
     }.items()
     for word in words.split()
 }
-_AMBIGUOUS: Final[dict[str, str]] = {
+AMBIGUOUS_WORDS: Final[dict[str, str]] = {
     "admiration": "trust",
     "approval": "trust",
     "gratitude": "joy",
@@ -85,10 +85,10 @@ def emotion(word: str) -> Emotion:
     folded = word.strip().casefold()
     if folded in EMOTIONS:
         return Emotion(folded, None if folded == word else word, None)
-    if folded in _SURE:
-        return Emotion(_SURE[folded], word, None)
-    if folded in _AMBIGUOUS:
-        return Emotion(_AMBIGUOUS[folded], word, AMBIGUOUS)
+    if folded in SURE:
+        return Emotion(SURE[folded], word, None)
+    if folded in AMBIGUOUS_WORDS:
+        return Emotion(AMBIGUOUS_WORDS[folded], word, AMBIGUOUS)
     return Emotion(None, word, UNMAPPED)
 
 

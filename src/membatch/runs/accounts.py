@@ -129,7 +129,7 @@ def report_from(store: Store, run: int, config: Config) -> Report:
 def _format_of(row: RunRow) -> dict[str, str | None] | None:
     if not row.format:
         return None
-    return {"name": row.format, "reason": msgspec.json.decode(row.sources).get("detected")}
+    return {"name": row.format, "reason": row.detected}
 
 
 def tally_from(text: str) -> Tally:

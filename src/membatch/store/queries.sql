@@ -74,7 +74,8 @@ SELECT DISTINCT digest FROM reject JOIN batch USING (batch) JOIN run USING (run)
 WHERE code = 'id-conflict' AND resolved_by IS NULL AND run.status <> 'undone';
 
 -- name: insert_run: the beginning of a change
-INSERT INTO run (kind, status, parent, started_at, format, sources, config) VALUES (?, 'running', ?, ?, ?, ?, ?)
+INSERT INTO run (kind, status, parent, started_at, format, sources, config, detected)
+VALUES (?, 'running', ?, ?, ?, ?, ?, ?)
 RETURNING run;
 
 -- name: finish_run: how a change ended
@@ -84,7 +85,8 @@ UPDATE run SET status = ?, finished_at = ?, summary = ? WHERE run = ?;
 UPDATE run SET status = 'running', finished_at = NULL, config = ? WHERE run = ?;
 
 -- name: runs: all changes, the oldest first
-SELECT run, kind, status, parent, started_at, finished_at, format, sources, config, summary FROM run ORDER BY run;
+SELECT run, kind, status, parent, started_at, finished_at, format, sources, config, summary, detected FROM run
+ORDER BY run;
 
 -- name: batches: the transactions of a run, in order
 SELECT number, checkpoint, tally FROM batch WHERE run = ? ORDER BY number;
@@ -370,3 +372,6 @@ DELETE FROM reject WHERE reject = ?;
 
 -- name: silence_reject: a reject that says something else, but quotes what is forgotten
 UPDATE reject SET message = ? WHERE reject = ?;
+
+-- name: upgrade_from_1: the reason for the format of a run gets a column
+ALTER TABLE run ADD COLUMN detected TEXT;
