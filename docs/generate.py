@@ -75,11 +75,15 @@ def formats() -> str:
     lines += [f"| [`{name}`](#{name}) | {item.describes} |" for name, item in BUILT_IN.items()]
     for item in BUILT_IN.values():
         lines += ["", *_format(item)]
+    warns = {code: when for item in BUILT_IN.values() for code, when in item.warns.items()}
+    warns |= {"rest-left-out": "what stands around the items of a wrapper read from a stream is not kept"}
+    lines += ["", "## Warnings", "", "Counted with the other warnings of a run.", "", "| code | when |", "|---|---|"]
+    lines += [f"| `{code}` | {when} |" for code, when in sorted(warns.items())]
     lines += [
         "",
         "## Emotions",
         "",
-        "A word of any vocabulary becomes one of the canonical emotions by this table.",
+        "A word of any vocabulary becomes one of the canonical emotions by this table; with ? it means more.",
         "",
     ]
     lines += ["| emotion | words |", "|---|---|"]
@@ -99,12 +103,11 @@ def _format(item: Format) -> list[str]:
         "per": ", ".join(item.per),
         "confidence": item.scale,
         "the rest goes to": item.rest,
+        "warns": ", ".join(f"`{code}`" for code in item.warns),
     }
     lines += [f"- {name}: {text}" for name, text in facts.items() if text]
     if item.maps:
         lines += ["", "| there | here |", "|---|---|", *(f"| {there} | {here} |" for there, here in item.maps.items())]
-    if item.warns:
-        lines += ["", *(f"- warns `{code}`: {when}." for code, when in item.warns.items())]
     if item.example is not None:
         settings = f" under `[mapping]` settings `{json.dumps(item.example_mapping)}`" if item.example_mapping else ""
         lines += ["", f"For example{settings}", "", "```", _shown(item.example), "```", "", "becomes", "", "```json"]
