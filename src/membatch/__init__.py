@@ -15,7 +15,7 @@ from membatch.forget import Forgotten, forget
 from membatch.lineage import explain, history, undo
 from membatch.memory import Memory
 from membatch.report import Report
-from membatch.runs import process, report, resume, retry, validate
+from membatch.runs import convert, process, report, resume, retry, validate
 from membatch.validate import ValidationResult, validate_memory
 
 __version__ = "0.1.0"
@@ -36,6 +36,7 @@ __all__ = [
     "ValidationResult",
     "__version__",
     "check",
+    "convert",
     "explain",
     "forget",
     "history",
