@@ -53,6 +53,18 @@ def test_convert_counts_what_it_cannot_write_and_explains_without_moving_the_cur
     assert (unknown.returncode, b"no schema version 99" in unknown.stderr) == (2, True)
 
 
+def test_records_of_older_shapes_are_counted_with_what_changed(tmp_path: Path) -> None:
+    old = {"text": "We moved", "date": "2024-05-08", "sender": "Anna", "mood": "happy"}
+    lines(tmp_path / "in.jsonl", old, {**old, "text": "We stayed"}, {"summary": "They met", "confidence": 4})
+    report = report_of(membatch("run", "in.jsonl", "--format", "mnemosyne", "--json", *EXACT, folder=tmp_path))
+    assert report["migration"] == {
+        "from": {"mnemosyne 1.0": 2, "mnemosyne legacy": 1},
+        "changed": {"text": 2, "date": 2, "sender": 2, "mood": 2, "confidence": 1},
+        "lost": [],
+    }
+    assert report_of(membatch("report", "--json", folder=tmp_path))["migration"] == report["migration"]
+
+
 def test_the_reason_for_a_format_is_kept_with_the_run(tmp_path: Path) -> None:
     write(tmp_path / "in.json", [MEM0])
     first = report_of(membatch("run", "in.json", "--json", *EXACT, folder=tmp_path))

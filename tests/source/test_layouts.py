@@ -176,3 +176,79 @@ def test_a_sample_shows_what_a_file_begins_with(tmp_path: Path) -> None:
     assert sample_of(str(tmp_path / "a.json"), SourceSettings()).items("/results") == [{"a": 1}, {}]
     assert sample_of(str(tmp_path / "b.jsonl"), SourceSettings()).values == ({"a": 1}, {"a": 2})
     assert sample_of(str(tmp_path / "c.json"), SourceSettings()).values == ()
+
+
+class Windows:
+    """A stream that gives a few bytes at a time."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self._content, self._size, self._at = content, size, 0
+
+    def read(self) -> bytes:
+        self._at += self._size
+        return self._content[self._at - self._size : self._at]
+
+
+def scanned(content: bytes, window: int, start: int | None) -> tuple[list[Any], dict[str, Any] | None]:
+    from membatch.source.json_members import _Members
+
+    stream: Any = Windows(content, window)
+    scanner = _Members(stream, WRAPPER.members, 10_000, start)
+    found = []
+    for chunk in scanner.chunks():
+        for number, item in enumerate(chunk.items):
+            found.append(chunk.rejected[number].code if number in chunk.rejected else json.loads(item))
+    return found, scanner.rest if scanner.found else None
+
+
+wrappers = st.dictionaries(
+    st.sampled_from(["results", "data", "x", 'y"]']),
+    st.lists(json_values, max_size=3)
+    | json_values
+    | st.dictionaries(st.sampled_from(["memories", "results", "z"]), st.lists(json_values, max_size=3), max_size=3),
+    max_size=4,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(wrappers, st.integers(1, 9), st.sampled_from([None, 1]))
+def test_any_wrapper_gives_its_items_and_its_rest_through_any_window(
+    value: dict[str, Any], window: int, indent: int | None
+) -> None:
+    data = value.get("data")
+    lists = {"results": value.get("results"), "data": data.get("memories") if isinstance(data, dict) else None}
+    is_wrapper = any(isinstance(found, list) for found in lists.values())
+    content = json.dumps(value, indent=indent).encode()
+    _, rest = scanned(content, window, None)
+    if not is_wrapper:
+        assert rest is None
+        return
+    items = [item for name in value for item in (lists.get(name) or []) if isinstance(lists.get(name), list)]
+    assert scanned(content, window, 0)[0] == items
+    expected = {name: item for name, item in value.items() if not (name == "results" and isinstance(item, list))}
+    if isinstance(lists["data"], list):
+        expected["data"] = {name: item for name, item in value["data"].items() if name != "memories"}
+        if not expected["data"]:
+            del expected["data"]
+    assert rest == expected or {**(rest or {}), "data": {}} == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(wrappers, st.binary(max_size=3), st.data())
+def test_a_wrapper_that_is_cut_or_damaged_raises_nothing(
+    value: dict[str, Any], junk: bytes, data: st.DataObject
+) -> None:
+    content = json.dumps(value).encode()
+    at = data.draw(st.integers(0, len(content)))
+    content = content[:at] + junk + content[at + data.draw(st.integers(0, 3)) :]
+    from membatch.source.json_members import _Members
+
+    for start in (None, 0):
+        stream: Any = Windows(content, 5)
+        for chunk in _Members(stream, WRAPPER.members, 10_000, start).chunks():
+            assert len(chunk.items) == len(chunk.lines) == len(chunk.offsets or [])
+
+
+def test_of_a_name_given_twice_around_items_the_last_wins(tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_bytes(b'{"data":5,"data":{"x":1,"memories":[{"a":1}]}}')
+    assert look_at(str(tmp_path / "in.json"), WRAPPER).rest == {"data": {"x": 1}}

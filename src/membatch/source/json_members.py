@@ -151,7 +151,9 @@ class _Members(Scanner):
             return
         holder = self.rest
         for name in path[:-1]:
-            holder = holder.setdefault(name, {})
+            if not isinstance(holder.get(name), dict):
+                holder[name] = {}  # of a name given twice the last wins
+            holder = holder[name]
         holder[path[-1]] = decoded
 
     def _append(self, item: bytes, line: int, offset: int, rejection: Rejection | None) -> None:
