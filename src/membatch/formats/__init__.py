@@ -13,15 +13,23 @@ from typing import Final
 
 from membatch.formats import (
     basic_memory,
+    chatgpt,
+    claude,
+    esconv,
+    evermem,
+    goemotions,
     graphiti,
     langgraph,
     locomo,
     mapping,
     mcp_memory,
+    meld,
     mem0,
+    memorybank,
     mnemosyne,
     native,
     pam,
+    xdailydialog,
 )
 from membatch.formats.declare import Converted, Format
 from membatch.formats.detect import NATIVE, Detection, belongs, detect
@@ -35,6 +43,8 @@ BUILT_IN: Final[Mapping[str, Format]] = MappingProxyType(
             native.FORMAT,
             mapping.FORMAT,
             mem0.FORMAT,
+            chatgpt.FORMAT,
+            claude.FORMAT,
             mcp_memory.FORMAT,
             pam.FORMAT,
             mnemosyne.FORMAT,
@@ -42,6 +52,12 @@ BUILT_IN: Final[Mapping[str, Format]] = MappingProxyType(
             langgraph.FORMAT,
             basic_memory.FORMAT,
             locomo.FORMAT,
+            xdailydialog.FORMAT,
+            esconv.FORMAT,
+            meld.FORMAT,
+            goemotions.FORMAT,
+            memorybank.FORMAT,
+            evermem.FORMAT,
         )
     }
 )

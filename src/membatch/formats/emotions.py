@@ -69,6 +69,12 @@ AMBIGUOUS_WORDS: Final[dict[str, str]] = {
     "disapproval": "disgust",
     "contempt": "disgust",
     "upset": "sadness",
+    "shame": "sadness",
+    "guilt": "sadness",
+    "jealousy": "anger",
+    "curiosity": "surprise",
+    "confusion": "surprise",
+    "realization": "surprise",
 }
 
 
