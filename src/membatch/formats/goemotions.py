@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from membatch.formats.declare import Converted, Format
 from membatch.formats.emotions import WARNS as EMOTION_WARNS
-from membatch.formats.fields import UNREADABLE_TIME, WARNS, Fields
+from membatch.formats.fields import UNREADABLE_TIME, WARNS, Fields, time_of
 from membatch.formats.messages import feelings, kept
 from membatch.layout import Document, Layout, Sample
 
@@ -28,6 +28,7 @@ LABELS: Final = (
     *("pride", "realization", "relief", "remorse", "sadness", "surprise", "neutral"),
 )
 _NUMBERS: Final = re.compile(r"\d{1,2}(,\d{1,2})*")
+_SECONDS: Final = re.compile(r"\d{1,11}(\.\d*)?")
 _MARKS: Final = {"text", "id", "rater_id", "example_very_unclear"}
 
 
@@ -44,7 +45,7 @@ def _records(item: Any, document: Document) -> Iterator[Converted]:
         for label in LABELS:
             fields.take(label)
     context, warnings = feelings(labels, "/emotions")
-    author, time = fields.text("author"), fields.time("created_utc")
+    author, time = fields.text("author"), _time(fields)
     record: dict[str, Any] = {
         "summary": text,
         "kind": "message",
@@ -57,6 +58,16 @@ def _records(item: Any, document: Document) -> Iterator[Converted]:
         "metadata": kept({"message": fields.rest()}),
     }
     yield Converted(kept(record), (*fields.warnings, *warnings))
+
+
+def _time(fields: Fields) -> str | None:
+    """Take the time of a comment: seconds since 1970, which a cell holds as a text."""
+    seconds = fields.peek("created_utc")
+    time = time_of(float(seconds)) if isinstance(seconds, str) and _SECONDS.fullmatch(seconds) else None
+    if time is None:
+        return fields.time("created_utc")
+    fields.take("created_utc")
+    return time
 
 
 def _named(numbers: Any) -> list[str]:

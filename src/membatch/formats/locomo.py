@@ -32,6 +32,15 @@ class _Session(NamedTuple):
     observations: list[tuple[str, str, Any]]
     rest: dict[str, Any]
 
+    @property
+    def has_text(self) -> bool:
+        """Whether anything was said in it."""
+        return any(isinstance(turn.get("text"), str) and turn["text"].strip() for turn in self.turns)
+
+    def content(self) -> dict[str, Any]:
+        """Return what was said and observed in it, as far as there is any."""
+        return kept({"messages": self.turns, "observation": [list(found) for found in self.observations]})
+
 
 def _records(item: Any, document: Document) -> Iterator[Converted]:
     if not isinstance(item, dict) or not isinstance(item.get("conversation"), dict):
@@ -40,7 +49,9 @@ def _records(item: Any, document: Document) -> Iterator[Converted]:
     if not isinstance(name, str):
         raise ValueError("the conversation has no sample_id")
     sessions, rest = _divided(item)
-    made = _observations(item, name, sessions) if document.per is None else _messages(name, sessions, document.per)
+    heard = [session for session in sessions if (session.observations if document.per is None else session.has_text)]
+    rest |= {session.name: session.rest | session.content() for session in sessions if session not in heard}
+    made = _observations(item, name, heard) if document.per is None else _messages(name, heard, document.per)
     for converted in made:
         if rest:
             metadata = converted.record.get("metadata", {})
@@ -52,8 +63,6 @@ def _records(item: Any, document: Document) -> Iterator[Converted]:
 
 def _observations(item: Any, name: str, sessions: list[_Session]) -> Iterator[Converted]:
     people = [person for key in ("speaker_a", "speaker_b") if (person := item["conversation"].get(key))]
-    bare = [session for session in sessions if not session.observations]
-    left = kept({session.name: {**session.rest, **kept({"messages": session.turns})} for session in bare})
     for session in sessions:
         around = {**session.rest, **kept({"messages": session.turns})}
         for speaker, text, evidence in session.observations:
@@ -66,10 +75,10 @@ def _observations(item: Any, name: str, sessions: list[_Session]) -> Iterator[Co
                 "scope": {"namespace": name, "session_id": session.name},
                 "occurred_at": session.time,
                 "source": {"system": SYSTEM},
-                "metadata": kept({"session": around, "conversation": left}),
+                "metadata": kept({"session": around}),
             }
             yield Converted(kept(record))
-            around, left = {}, {}
+            around = {}
 
 
 def _messages(name: str, sessions: list[_Session], per: Per) -> Iterator[Converted]:

@@ -35,8 +35,8 @@ def _records(item: Any, document: Document) -> Iterator[Converted]:
             messages = list(_messages(person, day, talk))
             name = f"{person}/{day}"
             found = Conversation(SYSTEM, name, {**scope, "session_id": name}, messages, rest, warnings=warnings)
-            for record in records_of(found, document.per):
-                yield record
+            for converted in records_of(found, document.per):
+                yield converted
                 rest, warnings = {}, []
 
 

@@ -1,7 +1,8 @@
 """A conversation's messages → records: one a message, a turn or a conversation.
 
 Rule: a message without text is no record; it and all else that belongs to no one message (title, survey, what is
-off the live branch) is kept in the first record, under `metadata.conversation`. A text stays as it was said.
+off the live branch) is kept in the first record, under `metadata.conversation`: the first with a time, if any has
+one, because a context without time that opens many conversations would merge. A text stays as it was said.
 Data in: a `Conversation`. Data out: records as plain objects, with their warnings.
 """
 
@@ -69,12 +70,16 @@ def records_of(conversation: Conversation, per: Per | None) -> Iterator[Converte
             silent.append(around(message))
             warnings += message.warnings
     rest = kept({**conversation.rest, "messages_without_text": silent})
-    for group in _groups(spoken, per or "message"):
+    groups = list(_groups(spoken, per or "message"))
+    first = next((number for number, group in enumerate(groups) if group[0].time is not None), 0)
+    for number, group in enumerate(groups):
         record = _record(conversation, group, per or "message")
-        if rest:
-            record["metadata"] = {**record.get("metadata", {}), "conversation": rest}
-        yield Converted(record, (*warnings, *(warning for message in group for warning in message.warnings)))
-        rest, warnings = {}, []
+        found = [warning for message in group for warning in message.warnings]
+        if number == first:
+            found += warnings
+            if rest:
+                record["metadata"] = {**record.get("metadata", {}), "conversation": rest}
+        yield Converted(record, tuple(found))
 
 
 def name_of(item: Any, document: Document) -> str:
