@@ -24,6 +24,7 @@ from membatch.source.stream import STANDARD_INPUT, member_of
 from membatch.source.unreadable import too_long
 
 _SAMPLE: Final = 64 * 1024
+MOST_BYTES: Final = 48 << 20
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -112,25 +113,27 @@ def batches(
 ) -> Iterator[RawBatch]:
     """Yield items in batches of at most `size()`, given chunks with their source's number and whether it is flat.
 
-    A batch spans sources, but not flat and other ones. The checkpoint's done records of the first item are
-    to be skipped.
+    A batch ends with the chunk that brings it to MOST_BYTES: an item may be a conversation of many records. It
+    spans sources, but not flat and other ones. The checkpoint's done records of the first item are to be skipped.
     """
     batch = _new(start, skip=start.index, flat=False)
+    held = 0
     for source, flat, chunk in chunks:
         if flat != batch.flat:
             if batch.items:
                 yield batch
-            batch = _new(batch.after, skip=batch.skip if not batch.items else 0, flat=flat)
+            batch, held = _new(batch.after, skip=batch.skip if not batch.items else 0, flat=flat), 0
         at = 0
         while at < len(chunk.items):
             if documents:
                 batch.documents[source] = documents[source]
             take = min(max(1, size() - len(batch.items)), len(chunk.items) - at)
             _take(batch, source, chunk, at, at + take)
+            held += sum(map(len, batch.items[-take:]))
             at += take
-            if len(batch.items) >= size():
+            if len(batch.items) >= size() or held >= MOST_BYTES:
                 yield batch
-                batch = _new(batch.after, skip=0, flat=flat)
+                batch, held = _new(batch.after, skip=0, flat=flat), 0
     if batch.items:
         yield batch
 

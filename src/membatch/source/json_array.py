@@ -24,6 +24,7 @@ BETWEEN: Final = re.compile(rb"[ \t\r\n,]*+")
 _BARE: Final = re.compile(rb'[^,\[\]{}"\s]*+')
 _QUOTE: Final = 0x22
 _ITEMS_PER_CHUNK: Final = 5000
+_BYTES_PER_CHUNK: Final = 1 << 22
 
 
 def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chunk]:
@@ -100,13 +101,19 @@ class Scanner:
         try:
             self._start()
             while self._next():
-                if len(self._items) >= _ITEMS_PER_CHUNK:
+                if self._is_full():
                     yield self._chunk()
         except Unreadable as fault:
             rest = b"".join(self._unfinished) + self._window[self._at :]
             self._append(rest, self._line, self._base + self._at, remainder(fault.code, str(fault), rest))
         if self._items:
             yield self._chunk()
+
+    def _is_full(self) -> bool:
+        if not self._items:
+            return False
+        length = self._base + self._at - self._offsets[0]
+        return len(self._items) >= _ITEMS_PER_CHUNK or length >= _BYTES_PER_CHUNK
 
     def _start(self) -> None:
         if not self._more():
