@@ -12,7 +12,7 @@ from membatch import Config, process
 from membatch.layout import Per
 
 from ..acceptance.command import DATA
-from .conversion import converted
+from .cases import converted
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the shared data sets are not here")
 
@@ -52,11 +52,11 @@ def test_a_data_set_is_recognised_and_loads_with_nothing_rejected(name: str, tmp
 
 @pytest.mark.parametrize("per", ["message", "turn", "conversation"])
 @pytest.mark.parametrize("name", SETS)
-def test_a_data_set_can_be_divided_otherwise(name: str, per: Per) -> None:
+def test_a_data_set_can_be_divided_otherwise(name: str, per: Per, tmp_path: Path) -> None:
     expected = SETS[name]
-    found = converted(DATA / name, per=per)
+    records, _, rejected = converted(DATA / name, Config(per=per), tmp_path)
     numbers = {"message": expected.messages, "turn": expected.turns, "conversation": expected.conversations}
-    assert (len(found.records), found.rejections) == (numbers[per], [])
+    assert (len(records), rejected) == (numbers[per], {})
 
 
 def test_all_of_them_share_a_store_and_no_id_of_one_is_that_of_another(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from membatch import process
 from membatch.config import Config, DedupSettings
 from membatch.formats import NATIVE, detect, known_formats
 from membatch.formats.fields import time_of
+from membatch.formats.goemotions import LABELS
 from membatch.layout import Document, unwrapped
 from membatch.plan import Checkpoint, Position, RawBatch
 from membatch.prepare import Prepare
@@ -77,7 +78,17 @@ def values_of(file: Path) -> list[Any]:
     if file.suffix == ".md":
         head, _, body = text.removeprefix("---\n").partition("---\n")
         return [yaml.load(head, Loader=yaml.BaseLoader), body.splitlines()]
-    return list(csv.DictReader(io.StringIO(text)))
+    if file.suffix == ".tsv":
+        return list(csv.reader(io.StringIO(text), delimiter="\t"))
+    if file.suffix == ".txt":
+        return [part.strip() for line in text.splitlines() for part in re.split(r"\t|__eou__|(?<=\d) (?=\d)", line)]
+    return [_row(row) for row in csv.DictReader(io.StringIO(text))]
+
+
+def _row(row: dict[str, str]) -> dict[str, str]:
+    """Return a row with its columns of 0 and 1, one a label, told as the labels that they say."""
+    labels = {name: name for name in LABELS if row.get(name) == "1"}
+    return {**{name: cell for name, cell in row.items() if name not in LABELS}, **labels}
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -106,8 +117,10 @@ def is_same(value: Any, other: Any) -> bool:
         return value is other
     if isinstance(value, int | float) and isinstance(other, int | float):
         return value == other
-    text = str(value).strip('" {}')
+    text = str(value).strip("\"' {}[]")
     if isinstance(other, str) and (text == other or (len(text) > 2 and text in other) or text in other.split("/")):
+        return True
+    if isinstance(other, str) and text.isdigit() and re.search(rf"(?<!\d){text}(?!\d)", other):
         return True
     times = [moment(value), moment(other)]
     return None not in times and times[0] == times[1]
@@ -119,7 +132,8 @@ def moment(value: Any) -> dt.datetime | None:
             return dt.datetime.strptime(str(value), form).replace(tzinfo=dt.UTC)
         except ValueError:
             pass
-    found = time_of(value)
+    is_epoch = isinstance(value, str) and re.fullmatch(r"\d{9,10}\.\d+", value)
+    found = time_of(float(value) if is_epoch else value)
     if found is None:
         return None
     time = dt.datetime.fromisoformat(found)
@@ -173,7 +187,8 @@ def test_an_item_that_is_broken_anywhere_raises_nothing_but_value_errors(case: C
     for _ in range(data.draw(st.integers(1, 3))):
         item = broken(item, data)
     rest = data.draw(st.sampled_from([{}, {"owner": 3, "relations": {}, "id": [], "title": 7, "participants": "x"}]))
-    document = Document(name="file", rest=rest, mapping=case.config.mapping)
+    per = data.draw(st.sampled_from([None, *format_.per]))
+    document = Document(name="file", rest=rest, per=per, mapping=case.config.mapping)
     inside = unwrapped(item, format_.layout.members)
     try:
         made = [each for one in ([item] if inside is None else inside[0]) for each in format_.records(one, document)]

@@ -82,7 +82,7 @@ def _named(numbers: Any) -> list[str]:
 
 def _recognises(sample: Sample) -> str | None:
     rows = sample.items()  # of a tsv file, the first row stands as their names
-    if rows and sample.name.lower().endswith(".tsv") and all(map(_is_unnamed, [{k: k for k in rows[0]}, *rows])):
+    if rows and ".tsv" in sample.name.lower() and all(map(_is_unnamed, [{k: k for k in rows[0]}, *rows])):
         return "its rows are a text, emotion numbers and an id"
     for item in sample.items():
         if item.keys() >= _MARKS and "admiration" in item:
