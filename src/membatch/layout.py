@@ -19,7 +19,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     `members` are JSON pointers of the arrays in a wrapper object whose elements are the items. Of a folder or
     an archive only files of these `names` (globs) are read. `suffixes` are kinds of text file that this format
     reads; such a file is one item, its text, or with `lines` each of its lines is. `columns` name the cells of
-    a .tsv table, which then has no first row for it; not `quoted` means that quotes in cells are nothing special.
+    a table that has no first row for it, if it is a file of the `unnamed` kinds; not `quoted` means that quotes in
+    cells are nothing special.
     """
 
     members: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     suffixes: tuple[str, ...] = ()
     lines: bool = False
     columns: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = (".csv", ".tsv")
     quoted: bool = True
 
 

@@ -71,10 +71,6 @@ AMBIGUOUS_WORDS: Final[dict[str, str]] = {
     "upset": "sadness",
     "shame": "sadness",
     "guilt": "sadness",
-    "jealousy": "anger",
-    "curiosity": "surprise",
-    "confusion": "surprise",
-    "realization": "surprise",
 }
 
 

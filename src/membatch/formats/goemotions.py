@@ -100,7 +100,7 @@ FORMAT = Format(
     describes="GoEmotions: Reddit comments with emotions, train.tsv, dev.tsv, test.tsv or the full table",
     records=_records,
     recognises=_recognises,
-    layout=Layout(columns=COLUMNS),
+    layout=Layout(columns=COLUMNS, unnamed=(".tsv",)),
     per=("message",),
     maps={
         "text": "summary",

@@ -158,7 +158,8 @@ def reader_of(path: str, layout: Layout = PLAIN, *, is_wrapped: bool = False) ->
     if suffix == ".json" and is_wrapped:
         return Reader(partial(json_members.read, layout.members))
     if suffix in (".csv", ".tsv") and (layout.columns or not layout.quoted):
-        delimiter, columns = ("\t", layout.columns) if suffix == ".tsv" else (",", ())
+        delimiter = "," if suffix == ".csv" else "\t"
+        columns = layout.columns if suffix in layout.unnamed else ()
         return Reader(partial(table.read, delimiter, columns=columns, quoted=layout.quoted), flat=True)
     if suffix in TEXTS and layout.lines:
         return Reader(text.read_lines)
