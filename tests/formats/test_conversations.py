@@ -39,7 +39,7 @@ def test_no_value_vanishes_however_a_conversation_is_divided(case: Case, per: Pe
     found = list(leaves(records))
     for value in leaves(values_of(case.file)):
         assert is_kept(value, found), f"{value!r} has vanished"
-    assert {record["kind"] for record in records} <= {per, "memory"}
+    assert {record["kind"] for record in records} <= {per, "memory", "project"}
 
 
 @pytest.mark.parametrize("per", WAYS)

@@ -68,9 +68,9 @@ def conversation(number: int, random_: random.Random) -> dict[str, object]:
 
 def peak_of_conversion(source: Path, folder: Path) -> tuple[int, int]:
     """Return how many records a process of its own converted, and the most memory it held, in bytes."""
-    command = [sys.executable, "-m", "membatch.cli", "validate", str(source), "--json", "--quiet"]
+    command = [sys.executable, "-m", "membatch.cli", "convert", source, "--output", "out.jsonl", "--json", "--quiet"]
     with (folder / "report.json").open("wb") as output:
-        child = subprocess.Popen(command, stdout=output, cwd=folder)
+        child = subprocess.Popen([str(part) for part in command], stdout=output, cwd=folder)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     assert child.returncode == 0

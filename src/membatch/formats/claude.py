@@ -1,8 +1,8 @@
-"""Format `claude`: conversations.json of a Claude data export, and its memories, old layout and new; or its zip.
+"""Format `claude`: conversations.json of a Claude data export, its memories and projects, old layout and new.
 
 Rule: every message is a record (the export marks no live branch) unless `current_leaf_message_uuid` names one; a
-memory text, of all conversations or of a project, is one record, never split by guess. Other files of the export
-(users, projects) hold no records and are rejected with that reason if they are given.
+memory text, of all conversations or of a project, is one record, never split by guess; so is a project, by its
+name, description and instructions. users.json holds no records.
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ from membatch.layout import Document, Layout, Sample
 SYSTEM: Final = "claude"
 _ROLES: Final = {"human": "user", "user": "user", "assistant": "assistant"}
 _MEMORIES: Final = ("conversations_memory", "project_memories", "memory_files")
+_BY_UUID: Final = f"{'?' * 8}-{'?' * 4}-{'?' * 4}-{'?' * 4}-{'?' * 12}.json"  # memories/UUID.json, projects/UUID.json
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_PROJECT: Final = {"uuid", "name", "docs"}
 _LEAF: Final = "current_leaf_message_uuid"
 
 
 def _records(item: Any, document: Document) -> Iterator[Converted]:
     if not isinstance(item, dict):
-        raise ValueError("neither a conversation nor memories: it is no object")
+        raise ValueError("no conversation, memories or project: it is no object")
     if isinstance(item.get("chat_messages"), list):
         yield from records_of(_conversation(item), document.per)
     elif any(name in item for name in _MEMORIES):
         yield from _memories(item, document)
+    elif item.keys() >= _PROJECT:
+        yield _project(item)
     else:
-        raise ValueError("neither a conversation nor memories: it has no chat_messages, conversations_memory, …")
+        raise ValueError("no conversation, memories or project: it has no chat_messages, conversations_memory or docs")
 
 
 def _conversation(item: dict[str, Any]) -> Conversation:
@@ -118,21 +122,41 @@ def _memories(item: dict[str, Any], document: Document) -> Iterator[Converted]:
             rest, fields.warnings = {}, []
 
 
+def _project(item: dict[str, Any]) -> Converted:
+    fields = Fields(item)
+    texts = [fields.text(name) for name in ("name", "description", "prompt_template")]
+    if not any(texts):
+        raise ValueError("the project has no name, description or prompt_template")
+    creator = fields.inner("creator")
+    record: dict[str, Any] = {
+        **shortened("\n".join(text for text in texts if text)),
+        "kind": "project",
+        "scope": kept({"user_id": creator.text("uuid") if creator is not None else None}),
+        "created_at": fields.time("created_at"),
+        "updated_at": fields.time("updated_at"),
+        "source": kept({"system": SYSTEM, "external_id": fields.identifier("uuid")}),
+    }
+    record["metadata"] = kept({"project": fields.rest()})
+    return Converted(kept(record), tuple(fields.warnings))
+
+
 def _recognises(sample: Sample) -> str | None:
     for item in sample.items():
         if "chat_messages" in item:
             return "its conversations have chat_messages"
         if any(name in item for name in _MEMORIES[:2]):
             return "it has conversations_memory or project_memories"
+        if item.keys() >= _PROJECT and "prompt_template" in item:
+            return "its projects have prompt_template and docs"
     return None
 
 
 FORMAT = Format(
     name="claude",
-    describes="Claude data export: conversations.json, memories.json or memories/*.json, or the zip they come in",
+    describes="Claude data export: conversations.json, memories and projects, or the zip they come in",
     records=_records,
     recognises=_recognises,
-    layout=Layout(names=("conversations.json", "conversations-*.json", "memories.json", f"{'?' * 8}-{'?' * 4}-*.json")),
+    layout=Layout(names=("conversations.json", "conversations-*.json", "memories.json", "projects.json", _BY_UUID)),
     per=PER,
     maps={
         "uuid of a conversation": "scope.session_id; before each message's uuid",
@@ -142,8 +166,9 @@ FORMAT = Format(
         "chat_messages[].sender": "subject, participants; human has the role user",
         "chat_messages[].created_at": "occurred_at",
         "conversations_memory, project_memories, memory_files": "summary, a record each of kind memory",
+        "name, description, prompt_template of a project": "summary of a record of kind project",
     },
-    rest="metadata.message; name, summary and times of a conversation: metadata.conversation of the first",
+    rest="metadata.message, metadata.project; the fields of a conversation: metadata.conversation of the first record",
     warns={code: WARNS[code] for code in (UNREADABLE_TIME, WRONG_KIND)},
     example={
         "uuid": "c1",
