@@ -1,4 +1,4 @@
-"""Write the parts of the documentation that come from the code: docs/errors.md, docs/reference.md.
+"""Write the parts of the documentation that come from the code: docs/errors.md, formats.md, reference.md.
 
 python docs/generate.py          # write
 python docs/generate.py --check  # exit 1 if a file is not as it would be written
@@ -12,9 +12,12 @@ from pathlib import Path
 
 from membatch.config import Config, flat_settings
 from membatch.errors import CATEGORIES, CODES, FIELD_KINDS
-from membatch.formats import BUILT_IN
+from membatch.formats import BUILT_IN, Format, emotions
+from membatch.layout import Document
 from membatch.memory import EMOTIONS, json_schema
 from membatch.merge import DEFAULT_RULES, RULES
+from membatch.plan import Checkpoint, Position, RawBatch
+from membatch.prepare import Prepare
 
 HERE = Path(__file__).parent
 
@@ -54,12 +57,8 @@ def reference() -> str:
     lines += [
         f"`primary` is one of {', '.join(sorted(EMOTIONS))}.",
         "",
-        "## Formats",
-        "",
-        "| name | what it is |",
-        "|---|---|",
+        "Formats have [a page of their own](formats.md).",
     ]
-    lines += [f"| `{name}` | {item.describes} |" for name, item in BUILT_IN.items()]
     lines += ["", "## Merge rules", "", "| field | default rule |", "|---|---|"]
     lines += [f"| `{field}` | `{rule}` |" for field, rule in DEFAULT_RULES.items()]
     lines += ["", "| rule | keeps |", "|---|---|"]
@@ -67,6 +66,76 @@ def reference() -> str:
         f"| `{name}` | {(rule.__doc__ or '').splitlines()[0].removeprefix('Return ')} |" for name, rule in RULES.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def formats() -> str:
+    """Return docs/formats.md: what stands in formats-intro.md, then each format from its declaration."""
+    lines = [(HERE / "formats-intro.md").read_text("utf-8").rstrip(), "", "## The formats", ""]
+    lines += ["| name | what it is |", "|---|---|"]
+    lines += [f"| [`{name}`](#{name}) | {item.describes} |" for name, item in BUILT_IN.items()]
+    for item in BUILT_IN.values():
+        lines += ["", *_format(item)]
+    warns = {code: when for item in BUILT_IN.values() for code, when in item.warns.items()}
+    warns |= {"rest-left-out": "what stands around the items of a wrapper read from a stream is not kept"}
+    lines += ["", "## Warnings", "", "Counted with the other warnings of a run.", "", "| code | when |", "|---|---|"]
+    lines += [f"| `{code}` | {when} |" for code, when in sorted(warns.items())]
+    lines += [
+        "",
+        "## Emotions",
+        "",
+        "A word of any vocabulary becomes one of the canonical emotions by this table; with ? it means more.",
+        "",
+    ]
+    lines += ["| emotion | words |", "|---|---|"]
+    for name in sorted(EMOTIONS):
+        words = [word for word, meant in emotions.SURE.items() if meant == name]
+        unsure = [f"{word}?" for word, meant in emotions.AMBIGUOUS_WORDS.items() if meant == name]
+        lines.append(f"| {name} | {', '.join(words + unsure)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _format(item: Format) -> list[str]:
+    lines = [f"### {item.name}", "", item.describes[0].upper() + item.describes[1:] + ".", ""]
+    members = ", ".join(f"`{pointer}`" for pointer in item.layout.members)
+    facts = {
+        "items stand in": f"{members} of an object, else a list, lines, rows" if members else "",
+        "files": ", ".join(f"`{name}`" for name in (*item.layout.names, *item.layout.suffixes)),
+        "per": ", ".join(item.per),
+        "confidence": item.scale,
+        "the rest goes to": item.rest,
+        "warns": ", ".join(f"`{code}`" for code in item.warns),
+    }
+    lines += [f"- {name}: {text}" for name, text in facts.items() if text]
+    if item.maps:
+        lines += ["", "| there | here |", "|---|---|", *(f"| {there} | {here} |" for there, here in item.maps.items())]
+    if item.example is not None:
+        settings = f" under `[mapping]` settings `{json.dumps(item.example_mapping)}`" if item.example_mapping else ""
+        lines += ["", f"For example{settings}", "", "```", _shown(item.example), "```", "", "becomes", "", "```json"]
+        lines += [_shown(record) for record in _examples(item)]
+        lines += ["```"]
+    return lines
+
+
+def _shown(value: object) -> str:
+    return value.strip() if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def _examples(item: Format) -> list[object]:
+    """Return the records that the example of a format becomes."""
+    prepare = Prepare(Config(mapping=dict(item.example_mapping)), item.name)
+    raw = RawBatch(
+        items=[json.dumps(item.example).encode()],
+        positions=[Position(0, 1, 0)],
+        rejected={},
+        skip=0,
+        after=Checkpoint(),
+        documents={0: Document(name="example")},
+        flat=item.is_native,
+    )
+    batch = prepare(raw)
+    if batch.rejections:
+        raise SystemExit(f"the example of {item.name} is rejected: {batch.rejections[0].message}")
+    return [json.loads(record) for record in batch.records]
 
 
 def _type_of(schema: dict[str, object]) -> str:
@@ -93,7 +162,7 @@ def _type_of(schema: dict[str, object]) -> str:
 def main() -> int:
     """Write or check the files; return the exit code."""
     stale = 0
-    for name, text in {"errors.md": errors(), "reference.md": reference()}.items():
+    for name, text in {"errors.md": errors(), "formats.md": formats(), "reference.md": reference()}.items():
         path = HERE / name
         if "--check" in sys.argv:
             stale += not path.exists() or path.read_text("utf-8") != text

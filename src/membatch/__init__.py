@@ -16,7 +16,7 @@ from membatch.lineage import explain, history
 from membatch.memory import Memory
 from membatch.report import Report
 from membatch.reversal import undo, unmerge
-from membatch.runs import process, report, resume, retry, validate
+from membatch.runs import convert, process, report, resume, retry, validate
 from membatch.validate import ValidationResult, validate_memory
 
 __version__ = "0.1.0"
@@ -37,6 +37,7 @@ __all__ = [
     "ValidationResult",
     "__version__",
     "check",
+    "convert",
     "explain",
     "forget",
     "history",

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from membatch.errors import CATEGORIES, ConfigError
+from membatch.layout import Per
 from membatch.memory import SCOPE_FIELDS
 
 DEFAULT_STORE: Final = "sqlite:///memories.db"
@@ -102,10 +103,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     store: str = DEFAULT_STORE
     format: str | None = None
+    per: Per | None = None
     redact: bool = False
     batch: BatchSettings = BatchSettings()
     dedup: DedupSettings = DedupSettings()
     merge: dict[str, str] = {}
+    mapping: dict[str, Any] = {}
     validation: ValidationSettings = ValidationSettings()
     tolerance: ToleranceSettings = ToleranceSettings()
     source: SourceSettings = SourceSettings()
@@ -177,7 +180,11 @@ def resolve(path: str | os.PathLike[str] | None, environment: Mapping[str, str],
     ]
     for source, layer in layers:
         for name, value in layer.items():
-            known = name in values or name.split(".")[0] == "merge" or name.startswith("tolerance.by_category.")
+            known = (
+                name in values
+                or name.split(".")[0] in ("merge", "mapping")
+                or name.startswith("tolerance.by_category.")
+            )
             if not known:
                 raise ConfigError(f"{source}: unknown setting {name!r}" + _suggest(name, values))
             values[name] = value

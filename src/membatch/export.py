@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO
 
@@ -17,6 +18,7 @@ import msgspec
 
 from membatch.cells import COLUMNS, guarded
 from membatch.errors import ConfigError, SurroundingsError
+from membatch.formats import pam_export
 
 _ROWS_PER_GROUP: Final = 10_000
 
@@ -32,7 +34,7 @@ def export(rows: Rows, output: str | os.PathLike[str] | None) -> int:
     if output is None:
         return write_jsonl(rows, sys.stdout.buffer)
     path = Path(output)
-    writers = {".jsonl": write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
+    writers = {".jsonl": write_jsonl, ".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet}
     if path.suffix not in writers:
         raise ConfigError(f"cannot export to {path.name}: use a name that ends in {', '.join(writers)}")
     try:
@@ -66,6 +68,57 @@ def write_jsonl(rows: Rows, stream: BinaryIO) -> int:
     for identity, record in rows:
         stream.write(whole(identity, record) + b"\n")
         count += 1
+    return count
+
+
+def _write_json(rows: Rows, stream: BinaryIO) -> int:
+    """Write one array, a record a line."""
+    count = 0
+    for identity, record in rows:
+        stream.write((b",\n" if count else b"[\n") + whole(identity, record))
+        count += 1
+    stream.write(b"\n]\n" if count else b"[]\n")
+    return count
+
+
+def owners(rows: Rows) -> list[str | None]:
+    """Return the users whose memories there are, each once; None stands for memories of nobody."""
+    found: dict[str | None, None] = {}
+    for _, record in rows:
+        scope = msgspec.json.decode(record).get("scope") or {}
+        found[scope.get("user_id")] = None
+    return list(found)
+
+
+def export_pam(rows: Rows, output: str | os.PathLike[str] | None, owner: str, *, only: bool = False) -> int:
+    """Write a Portable AI Memory store of an owner; with `only`, of the memories that name this user alone.
+
+    Returns the number of memories. Raises SurroundingsError where writing fails.
+    """
+    if output is None:
+        return _write_pam(rows, sys.stdout.buffer, owner, only)
+    path = Path(output)
+    if path.suffix != ".json":
+        raise ConfigError(f"cannot write Portable AI Memory to {path.name}: use a name that ends in .json")
+    try:
+        with placed(path) as stream:
+            return _write_pam(rows, stream, owner, only)
+    except OSError as error:
+        raise SurroundingsError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _write_pam(rows: Rows, stream: BinaryIO, owner: str, only: bool) -> int:
+    head = msgspec.json.encode(pam_export.head(owner, version("membatch")))
+    stream.write(head[:-1] + b',"memories":[')
+    count = 0
+    for identity, encoded in rows:
+        record = msgspec.json.decode(encoded)
+        if only and (record.get("scope") or {}).get("user_id") != owner:
+            continue
+        made = msgspec.json.encode(pam_export.memory_object(identity, record))
+        stream.write((b",\n" if count else b"\n") + made)
+        count += 1
+    stream.write(b"\n]}\n")
     return count
 
 

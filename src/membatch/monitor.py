@@ -32,6 +32,15 @@ PARTS: Final = {
 }
 
 
+def _peak_bytes() -> int:
+    """Return the most memory that the process held; of getrusage Linux would count its parent's before the start."""
+    try:
+        status = Path("/proc/self/status").read_bytes()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+    return int(status.partition(b"VmHWM:")[2].split()[0]) * 1024
+
+
 class Lap(NamedTuple):
     """What has passed since the lap before; the field names are those of a `Tally`."""
 
@@ -86,7 +95,7 @@ class Clock:
             gc_seconds=self._gc_seconds,
             written_bytes=written - self._written,
             rss_bytes=self._resident_bytes(),
-            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT,
+            peak_rss_bytes=_peak_bytes(),
         )
         self._wall, self._cpu, self._written = wall, cpu, written
         self.stages, self._stages_cpu, self._gc_seconds = {}, {}, 0.0

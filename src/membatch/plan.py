@@ -12,6 +12,7 @@ from typing import Any, NewType
 import msgspec
 
 from membatch.errors import Category
+from membatch.layout import Document
 from membatch.patch import Operation
 
 # A 128-bit prefix of the SHA-256 of the canonical record without its id.
@@ -58,6 +59,14 @@ class FieldWarning(msgspec.Struct, frozen=True, gc=False):
     pointer: str
 
 
+class Migration(msgspec.Struct, frozen=True):
+    """What a record of an older shape was, which of its fields changed, and what could not be carried and why."""
+
+    origin: str
+    changed: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """Why a record was not stored, and the record itself (shortened only when it is over the limit)."""
 
@@ -83,6 +92,7 @@ class RawBatch(msgspec.Struct, kw_only=True):
     skip: int  # how many records of the first item are already done
     after: Checkpoint  # where to read on after the last item
     flat: bool = False  # items are rows of a table: names may be dotted, values may be text
+    documents: dict[int, Document] = {}  # of the sources that the items stand in, by number
 
 
 class Batch(msgspec.Struct, kw_only=True):
@@ -100,6 +110,7 @@ class Batch(msgspec.Struct, kw_only=True):
     warnings: dict[int, tuple[FieldWarning, ...]]
     after: Checkpoint
     read_bytes: int = 0
+    migrations: dict[int, Migration] = {}
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -236,6 +247,7 @@ def sliced(batch: Batch, start: int, stop: int) -> Batch:
         tokens=batch.tokens[start:stop],
         rejections={at - start: item for at, item in batch.rejections.items() if start <= at < stop},
         warnings={at - start: item for at, item in batch.warnings.items() if start <= at < stop},
+        migrations={at - start: item for at, item in batch.migrations.items() if start <= at < stop},
         after=following,
         read_bytes=batch.read_bytes if start == 0 else 0,
     )

@@ -6,8 +6,8 @@ Rule: a pure function of the raw batch and the rules; each record read comes out
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -24,9 +24,11 @@ from membatch.fingerprint import (
     id_hash,
 )
 from membatch.fingerprint import digest as digest_of
-from membatch.formats import known_formats
+from membatch.formats import Converted, known_formats
+from membatch.formats.migrate import STEPS, migrated
 from membatch.formats.native import from_row
-from membatch.plan import Batch, ContentHash, Digest, Position, RawBatch, Rejection
+from membatch.layout import Document, unwrapped
+from membatch.plan import Batch, ContentHash, Digest, FieldWarning, Migration, Position, RawBatch, Rejection
 from membatch.validate import NUL, REFUSALS, Validator, unreadable
 
 _encode = msgspec.json.encode
@@ -35,6 +37,10 @@ _decode = msgspec.json.decode
 # What a rejection's `format` says of its raw record, where that is not an item in the run's format.
 NATIVE: Final = "membatch"
 ROW: Final = "row"
+
+_NO_DOCUMENT: Final = Document()
+_DOCUMENTS_KEPT: Final = 16
+_NO_NOTES: Final = Converted({})
 
 Tokenize = Callable[[Sequence[str]], list[bytes]]
 
@@ -46,16 +52,24 @@ _NO_ID: Final = b"\0" * 8
 
 
 class Found(NamedTuple):
-    """Records as JSON texts, with what a rejection of each would keep (and in which format, None the run's)."""
+    """Records as JSON texts, with what a rejection of each would keep (and in which format, None the run's).
+
+    `notes` holds what the format says of those records that deserve a look or were of an older version.
+    """
 
     positions: list[Position]
     records: list[bytes]
     raws: list[bytes]
     formats: list[str | None] | None
     rejected: dict[int, Rejection]
+    notes: dict[int, Converted]
 
-    def add(self, position: Position, record: bytes | Rejection, raw: bytes, kind: str | None) -> None:
+    def add(
+        self, position: Position, record: bytes | Rejection, raw: bytes, kind: str | None, notes: Converted = _NO_NOTES
+    ) -> None:
         """Add a record, or what takes its place."""
+        if notes.warnings or notes.migration is not None:
+            self.notes[len(self.positions)] = notes
         if isinstance(record, Rejection):
             self.rejected[len(self.positions)] = record
             record = b""
@@ -74,55 +88,87 @@ class Prepare:
         self._validator = Validator(max_depth=config.source.max_depth)
         self._scope_of = MatchScopes(config.dedup.scope)
         self._tokenize = tokenize
+        layout_from = self._format.layout_from
+        self._members = (self._format.layout if layout_from is None else layout_from(config.mapping)).members
+        self._settings = {"per": config.per, "mapping": config.mapping}
+        self._documents: dict[int, tuple[Document, Document]] = {}
 
     def __call__(self, raw: RawBatch) -> Batch:
         """Return the batch of all records that the raw batch holds, in order."""
         if self._format.is_native and not raw.flat and not raw.skip:
-            found = Found(raw.positions, raw.items, raw.items, None, raw.rejected)
+            found = Found(raw.positions, raw.items, raw.items, None, raw.rejected, {})
         else:
             found = self._found(raw)
         return self._batch(found, raw)
 
     def _found(self, raw: RawBatch) -> Found:
         """Return the records that the items of a raw batch hold."""
-        found = Found([], [], [], [], {})
+        found = Found([], [], [], [], {}, {})
         for number, item in enumerate(raw.items):
             position = raw.positions[number]
             if number in raw.rejected:
                 found.add(position, raw.rejected[number], b"", None)
                 continue
-            records = self._convert(item)
+            records = self._convert(item, raw.documents.get(position.source))
             for index in range(raw.skip if number == 0 else 0, len(records)):
                 here = position if index == 0 else msgspec.structs.replace(position, index=index)
+                record, notes = records[index]
                 if self._format.is_native:  # a rejection keeps the row itself, else the record that the format made
-                    found.add(here, records[index], item, ROW)
+                    found.add(here, record, item, ROW)
                 else:
-                    record = records[index]
-                    found.add(here, record, record if isinstance(record, bytes) else b"", NATIVE)
+                    found.add(here, record, record if isinstance(record, bytes) else b"", NATIVE, notes)
         return found
 
-    def _convert(self, item: bytes) -> list[bytes | Rejection]:
+    def _convert(self, item: bytes, document: Document | None) -> list[tuple[bytes | Rejection, Converted]]:
         try:
             decoded = _decode(item)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             fault = unreadable(item, error)
-            return [_reject(item, fault.category, fault.code, fault.message)]
+            return [(_reject(item, fault.category, fault.code, fault.message), _NO_NOTES)]
         if self._format.is_native:
-            return [_encode(from_row(decoded)) if isinstance(decoded, dict) else item]
+            return [(_encode(from_row(decoded)) if isinstance(decoded, dict) else item, _NO_NOTES)]
         try:
-            records = [_encode(record) for record in self._format.records(decoded)]
+            records = [(_encode(made.record), made) for made in self._made(decoded, document)]
         except Exception as error:  # a format's bug or a shape it does not know must cost this item only
             message = f"format {self._format.name!r}: {type(error).__name__}: {error}"
             trace = "".join(traceback.format_exception(error, limit=-5))
-            return [_reject(item, "conversion", "conversion-failed", message, trace)]
+            return [(_reject(item, "conversion", "conversion-failed", message, trace), _NO_NOTES)]
         if not records:
             message = f"the item holds no record of format {self._format.name!r}"
-            return [_reject(item, "conversion", "nothing-found", message)]
+            return [(_reject(item, "conversion", "nothing-found", message), _NO_NOTES)]
         return list(records)
+
+    def _made(self, decoded: Any, document: Document | None) -> Iterator[Converted]:
+        """Return what the format makes of an item, or of the items in it where it is a wrapper."""
+        document = self._with_settings(document)
+        inside = None if document.is_wrapper else unwrapped(decoded, self._members)
+        if inside is None:
+            yield from self._format.records(decoded, document)
+            return
+        items, rest = inside
+        document = msgspec.structs.replace(document, rest=rest)
+        warnings = (FieldWarning("rest-left-out", ""),) if any(rest.values()) else ()
+        for item in items:
+            for made in self._format.records(item, document):
+                yield made._replace(warnings=made.warnings + warnings)
+                warnings = ()
+
+    def _with_settings(self, document: Document | None) -> Document:
+        """Return the document with this run's settings, the same one as long as it is the same."""
+        if document is None:
+            document = _NO_DOCUMENT
+        known = self._documents.get(id(document))
+        if known is None or known[0] is not document:
+            # The document itself is kept too, so that its identity is not given to another one meanwhile.
+            known = self._documents[id(document)] = (document, msgspec.structs.replace(document, **self._settings))
+            if len(self._documents) > _DOCUMENTS_KEPT:
+                del self._documents[next(iter(self._documents))]
+        return known[1]
 
     def _batch(self, found: Found, raw: RawBatch) -> Batch:
         """Validate and fingerprint records; this loop is hot, so that what it calls is bound once."""
-        rejections, warnings = dict(found.rejected), {}
+        rejections = dict(found.rejected)
+        warnings: dict[int, tuple[FieldWarning, ...]] = {}
         ids: list[str] = []
         scopes: list[str] = []
         records: list[bytes] = []
@@ -145,6 +191,8 @@ class Prepare:
                     if not is_plain(memory) or (record.find(_BACKSLASH) >= 0 and NUL in record):
                         outcome = validator.settled(memory, record)
                 if outcome is not None:
+                    if STEPS.up and isinstance(outcome, Invalid):
+                        outcome = self._in_current_version(record, outcome, found.notes, number)
                     if isinstance(outcome, Invalid):
                         rejections[number] = _refused(outcome, found, number)
                         memory = None
@@ -175,6 +223,7 @@ class Prepare:
             content_hashes.append(content_hash(memory, summary, scope))
             id_hashes.append(id_hash(scope, identity))
             texts.append(summary)
+        migrations = _add_notes(found.notes, rejections, warnings)
         return Batch(
             positions=found.positions,
             ids=ids,
@@ -186,9 +235,37 @@ class Prepare:
             tokens=self._tokenize(texts) if self._tokenize is not None else [],
             rejections=rejections,
             warnings=warnings,
+            migrations=migrations,
             after=raw.after,
             read_bytes=sum(map(len, raw.items)),
         )
+
+    def _in_current_version(
+        self, record: bytes, outcome: Invalid, notes: dict[int, Converted], number: int
+    ) -> Valid | Invalid:
+        """Return what is found of a record in the current version, if its being of another is what is wrong."""
+        if not any(error.pointer == "/schema_version" for error in outcome.errors):
+            return outcome
+        try:
+            made, migration = migrated(_decode(record))
+        except ValueError:
+            return outcome
+        notes[number] = Converted({}, (), migration)
+        return self._validator(_encode(made))
+
+
+def _add_notes(
+    notes: dict[int, Converted], rejections: dict[int, Rejection], warnings: dict[int, tuple[FieldWarning, ...]]
+) -> dict[int, Migration]:
+    """Put what formats say of the records that are valid before the warnings; return the migrations."""
+    migrations = {}
+    for number, made in notes.items():
+        if number not in rejections:
+            if made.warnings:
+                warnings[number] = made.warnings + warnings.get(number, ())
+            if made.migration is not None:
+                migrations[number] = made.migration
+    return migrations
 
 
 def _refused(outcome: Invalid, found: Found, number: int) -> Rejection:

@@ -26,9 +26,9 @@ _COMPRESSED: Final = (".gz", ".zst", ".bz2", ".xz", ".parquet")
 
 def known_size(paths: list[str]) -> int | None:
     """Return how many bytes will be read, or None where that cannot be known."""
-    if any(path == "-" or path.endswith(_COMPRESSED) for path in paths):
-        return None
-    return sum(Path(path).stat().st_size for path in paths if Path(path).is_file())
+    if any(path.endswith(_COMPRESSED) or not Path(path).is_file() for path in paths):
+        return None  # standard input, a member of an archive
+    return sum(Path(path).stat().st_size for path in paths)
 
 
 @contextmanager

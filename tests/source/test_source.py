@@ -141,7 +141,7 @@ def test_an_element_over_the_limit_costs_itself_only(tmp_path: Path) -> None:
     st.integers(1, 9),
 )
 def test_any_json_array_gives_its_elements_through_any_window(values: list[Any], indent: int, window: int) -> None:
-    from membatch.source.json_array import _Scanner
+    from membatch.source.json_array import Scanner
 
     content = json.dumps(values, indent=indent or None).encode()
 
@@ -152,7 +152,7 @@ def test_any_json_array_gives_its_elements_through_any_window(values: list[Any],
             self.at += window
             return content[self.at - window : self.at]
 
-    scanner = _Scanner(Windows(), Checkpoint(), 10_000)  # type: ignore[arg-type]
+    scanner = Scanner(Windows(), Checkpoint(), 10_000)  # type: ignore[arg-type]
     found = [json.loads(item) for chunk in scanner.chunks() for item in chunk.items]
     assert found == values
 

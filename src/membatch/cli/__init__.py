@@ -29,6 +29,7 @@ for _command in (
     load.resume,
     load.retry,
     load.validate,
+    load.convert,
     look.runs,
     look.report,
     look.rejects,

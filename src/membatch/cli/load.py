@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from membatch.cli.options import check_report_file, common, conclude, loading, matching, say, settings_of
+from membatch.cli.options import check_report_file, common, conclude, loading, matching, per, say, settings_of
 
 
 @click.command(epilog="Example: membatch run memories.jsonl --store sqlite:///memories.db")
@@ -19,13 +19,12 @@ def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | 
     """Load SOURCES: files, globs, folders or - for standard input."""
     from membatch.progress import shown
     from membatch.runs import process
-    from membatch.source import expand
+    from membatch.runs.inputs import paths_of
 
     resolved, as_json, quiet = settings_of(flags)
     check_report_file(report_file)
-    paths = expand(sources)
-    with shown(resolved.config, paths, quiet=quiet) as observers:
-        report = process(paths, config=resolved.config, dry_run=dry_run, wait=wait, observers=observers)
+    with shown(resolved.config, paths_of(sources, resolved.config), quiet=quiet) as observers:
+        report = process(sources, config=resolved.config, dry_run=dry_run, wait=wait, observers=observers)
     return conclude(report, as_json, quiet, report_file)
 
 
@@ -69,6 +68,7 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
 @click.command(epilog="Example: membatch validate exports/*.jsonl.gz")
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--format", metavar="NAME", help="What the source is; see `membatch formats`.")
+@per
 @loading
 @common
 def validate(sources: tuple[str, ...], wait: bool, report_file: str | None, **flags: Any) -> int:
@@ -79,3 +79,48 @@ def validate(sources: tuple[str, ...], wait: bool, report_file: str | None, **fl
     check_report_file(report_file)
     report = validate_sources(list(sources), config=resolved.config)
     return conclude(report, as_json, quiet, report_file)
+
+
+@click.command(epilog="Example: membatch convert export.zip --output memories.jsonl --explain 2")
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--output", type=click.Path(), metavar="FILE", help="A file .jsonl, .json, .csv or .parquet.")
+@click.option("--format", metavar="NAME", help="What the source is; see `membatch formats`.")
+@per
+@click.option("--to-version", type=int, metavar="N", help="The schema version to write [the current one].")
+@click.option("--explain", "explained", type=int, metavar="N", help="Show the first N items before and after.")
+@click.option("--redact", is_flag=True, default=None, help="No record content in the report.")
+@common
+def convert(
+    sources: tuple[str, ...], output: str | None, to_version: int | None, explained: int | None, **flags: Any
+) -> int:
+    """Write the records that SOURCES hold to a file, without loading them."""
+    from membatch.memory import SCHEMA_VERSION
+    from membatch.runs import convert as convert_sources
+
+    resolved, as_json, quiet = settings_of(flags)
+    if output is None and explained is None:
+        raise click.UsageError("say where to write with --output FILE, or look with --explain N")
+    if explained is not None:
+        _show_explained(list(sources), explained, resolved.config)
+    if output is None:
+        return 0
+    version = SCHEMA_VERSION if to_version is None else to_version
+    report = convert_sources(list(sources), output, config=resolved.config, to_version=version)
+    say(f"wrote {report.counts.valid:,} records to {output}", quiet or as_json)
+    return conclude(report, as_json, quiet, None)
+
+
+def _show_explained(sources: list[str], count: int, config: Any) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from membatch.report.words import printable
+    from membatch.runs import explain
+
+    table = Table("before", "after", box=box.SQUARE, show_lines=True, expand=True)
+    for item in explain(sources, count, config=config):
+        # Each line is made harmless on its own, so that only our own line ends move the cursor.
+        table.add_row(*(Text("\n".join(map(printable, text.split("\n")))) for text in item))
+    Console(stderr=False).print(table)

@@ -193,15 +193,32 @@ def check(**flags: Any) -> int:
 
 @click.command()
 @click.option("--output", type=click.Path(), metavar="FILE", help="A file .jsonl, .csv or .parquet [standard output].")
+@click.option("--format", "shape", type=click.Choice(["membatch", "pam"]), default="membatch", help="As what.")
+@click.option("--user", metavar="ID", help="With --format pam: of this user only.")
 @common
-def export(output: str | None, **flags: Any) -> int:
+def export(output: str | None, shape: str, user: str | None, **flags: Any) -> int:
     """Write all memories, the oldest first; what comes out can be loaded again."""
     from membatch.export import export as export_rows
     from membatch.runs import open_once
 
     resolved, _, quiet = settings_of(flags)
+    if user is not None and shape != "pam":
+        raise click.UsageError("--user goes with --format pam")
     with open_once(resolved.config.store) as store:
-        count = export_rows(store.export(), output)
+        count = _export_pam(store, output, user) if shape == "pam" else export_rows(store.export(), output)
     if output is not None:
         say(f"wrote {count:,} memories to {output}", quiet)
     return 0
+
+
+def _export_pam(store: Any, output: str | None, user: str | None) -> int:
+    from membatch.errors import ConfigError
+    from membatch.export import export_pam, owners
+
+    if user is not None:
+        return export_pam(store.export(), output, user, only=True)
+    found = owners(store.export())
+    if len(found) > 1:
+        names = ", ".join("nobody" if name is None else name for name in found[:5])
+        raise ConfigError(f"Portable AI Memory holds one person's memories, here are those of {names}: say --user ID")
+    return export_pam(store.export(), output, found[0] if found and found[0] else "unknown")

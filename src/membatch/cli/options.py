@@ -64,8 +64,16 @@ loading = _options(
 )
 
 
+per = click.option(
+    "--per",
+    type=click.Choice(["conversation", "turn", "message"]),
+    help="What a conversation is divided into, a memory each.",
+)
+
+
 matching = _options(
     click.option("--format", metavar="NAME", help="What the source is; see `membatch formats`."),
+    per,
     click.option(
         "--strategy",
         "dedup__strategy",

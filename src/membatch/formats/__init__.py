@@ -1,7 +1,7 @@
 """The table of formats: foreign and legacy shapes → records.
 
 Rule: one file a format, one row here; a format only converts, what is valid is decided afterwards.
-Data in: one decoded item of a source. Data out: the records it holds, as plain objects.
+Data in: one decoded item of a source and its document. Data out: the records it holds, as plain objects.
 """
 
 from __future__ import annotations
@@ -11,13 +11,55 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Final
 
-from membatch.formats import locomo, native
-from membatch.formats.declare import Format
+from membatch.formats import (
+    basic_memory,
+    chatgpt,
+    claude,
+    esconv,
+    evermem,
+    goemotions,
+    graphiti,
+    langgraph,
+    locomo,
+    mapping,
+    mcp_memory,
+    meld,
+    mem0,
+    memorybank,
+    mnemosyne,
+    native,
+    pam,
+    xdailydialog,
+)
+from membatch.formats.declare import Converted, Format
+from membatch.formats.detect import NATIVE, Detection, belongs, detect
 
 ENTRY_POINTS: Final = "membatch.formats"
 
 BUILT_IN: Final[Mapping[str, Format]] = MappingProxyType(
-    {format_.name: format_ for format_ in (native.FORMAT, locomo.FORMAT)}
+    {
+        format_.name: format_
+        for format_ in (
+            native.FORMAT,
+            mapping.FORMAT,
+            mem0.FORMAT,
+            chatgpt.FORMAT,
+            claude.FORMAT,
+            mcp_memory.FORMAT,
+            pam.FORMAT,
+            mnemosyne.FORMAT,
+            graphiti.FORMAT,
+            langgraph.FORMAT,
+            basic_memory.FORMAT,
+            locomo.FORMAT,
+            xdailydialog.FORMAT,
+            esconv.FORMAT,
+            meld.FORMAT,
+            goemotions.FORMAT,
+            memorybank.FORMAT,
+            evermem.FORMAT,
+        )
+    }
 )
 
 
@@ -29,4 +71,14 @@ def known_formats() -> dict[str, Format]:
     return formats
 
 
-__all__ = ["BUILT_IN", "ENTRY_POINTS", "Format", "known_formats"]
+__all__ = [
+    "BUILT_IN",
+    "ENTRY_POINTS",
+    "NATIVE",
+    "Converted",
+    "Detection",
+    "Format",
+    "belongs",
+    "detect",
+    "known_formats",
+]

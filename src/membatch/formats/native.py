@@ -10,11 +10,12 @@ import json
 import typing
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from membatch.formats.declare import Format
+from membatch.formats.declare import Converted, Format
+from membatch.layout import Document, Sample
 from membatch.memory import Memory
 from membatch.spelling import CAMEL, NESTED, STRUCTS
 
@@ -76,6 +77,9 @@ def _place(record: dict[str, Any], path: list[str], cell: Any) -> None:
             holder = inner
 
 
+_NAMES: Final = frozenset(Memory.__struct_fields__) | CAMEL[Memory].keys()
+
+
 def _with_lists(value: Any) -> Any:
     """Return the value with each object whose names are 0, 1, 2 … turned into a list."""
     if not isinstance(value, dict):
@@ -106,12 +110,20 @@ def _nested(struct: type[msgspec.Struct] | None, name: str) -> type[msgspec.Stru
     return nested.type if nested is not None else None
 
 
-def _records(item: Any) -> Iterable[dict[str, Any]]:
-    return [item]
+def _records(item: Any, document: Document) -> Iterable[Converted]:
+    return [Converted(item)]
 
 
-def _recognises(item: Any) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("summary"), str)
+def _recognises(sample: Sample) -> str | None:
+    """Say so where the first object has a summary and nothing that a record does not know."""
+    for value in sample.values:
+        if not isinstance(value, dict) or not isinstance(value.get("summary"), str):
+            return None
+        known = {name.split(".")[0] for name in value} <= _NAMES
+        confidence = value.get("confidence")
+        in_bounds = not isinstance(confidence, int | float) or 0 <= confidence <= 1
+        return "its fields are those of a record" if known and in_bounds else None
+    return None
 
 
 FORMAT = Format(
@@ -119,5 +131,8 @@ FORMAT = Format(
     describes="memory records: one JSON object each, or a row with dotted columns",
     records=_records,
     recognises=_recognises,
+    scale="0 to 1",
+    rest="metadata, under its own name",
+    example={"summary": "Anna moved to Oslo", "confidence": 0.9, "colour": "blue"},
     is_native=True,
 )

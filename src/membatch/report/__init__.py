@@ -46,6 +46,7 @@ class Report(msgspec.Struct, kw_only=True):
     quality: dict[str, Any]
     migration: dict[str, Any] | None = None
     recommendations: list[dict[str, str]] = []
+    format: dict[str, str | None] | None = None  # what the sources were taken for, and why
 
     @property
     def exit_code(self) -> int:
@@ -82,6 +83,7 @@ class Account(msgspec.Struct, kw_only=True):
     samples: list[dict[str, Any]]
     ending: dict[str, Any]  # what is known only at the end: `rest`, a tally of what no batch counted; where it resumed
     summaries: Mapping[MemoryKey, str] = {}  # the beginnings of the texts that examples show; none if redacted
+    format: dict[str, str | None] | None = None
 
 
 def report_of(account: Account) -> Report:
@@ -135,9 +137,18 @@ def report_of(account: Account) -> Report:
             "conflicts": total.emotion_conflicts,
         },
         quality=_quality(total.quality),
+        migration=_migration(total),
+        format=account.format,
     )
     report.recommendations = recommendations(report)
     return report
+
+
+def _migration(total: Tally) -> dict[str, Any] | None:
+    if not total.migrated:
+        return None
+    lost = [{"what": what, "count": count} for what, count in sorted(total.migration_lost.items())]
+    return {"from": total.migrated, "changed": total.migrated_fields, "lost": lost}
 
 
 def _batch_entry(number: int, tally: Tally) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import msgspec
 
 from membatch.errors import CODES, FIELD_KINDS
 from membatch.formats import Format, known_formats
+from membatch.layout import Sample
 from membatch.plan import FieldError, Rejection
 
 LOOKED_AT: Final = 20  # rejections of a batch whose raw record is decoded for a hint
@@ -65,7 +66,7 @@ def hints_of(rejection: Rejection) -> Iterator[str]:
 def _fitting_formats(value: Any) -> Iterator[str]:
     for name, format_ in _formats().items():
         try:
-            if format_.recognises(value):
+            if format_.recognises(Sample("", (value,))):
                 yield name
         except (TypeError, ValueError, KeyError, AttributeError, IndexError):
             continue  # a format that stumbles over the item does not know it

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from membatch.monitor import Lap
-from membatch.plan import Batch, Duplicate, Hold, Insert, MemoryKey, Merge, Plan, Reject, Rejection
+from membatch.plan import Batch, Duplicate, Hold, Insert, MemoryKey, Merge, Migration, Plan, Reject, Rejection
 from membatch.report.patterns import LOOKED_AT, hints_of, place_of
 from membatch.report.quality import Quality, quality_of
 
@@ -88,6 +88,9 @@ class Tally(msgspec.Struct, omit_defaults=True):
     stages_cpu: dict[str, float] = {}
     rss_bytes: int = 0
     peak_rss_bytes: int = 0
+    migrated: dict[str, int] = {}
+    migrated_fields: dict[str, int] = {}
+    migration_lost: dict[str, int] = {}
 
     def measured(self, lap: Lap) -> None:
         """Note what the batch cost."""
@@ -191,6 +194,18 @@ def _add_records(tally: Tally, batch: Batch, length: int, before: int) -> None:
     tally.size = counts.read
     tally.read_bytes = batch.read_bytes
     tally.quality = quality_of(batch, length, before)
+    for record, migration in batch.migrations.items():
+        if record < length:
+            add_migration(tally, migration)
+
+
+def add_migration(tally: Tally, migration: Migration) -> None:
+    """Count a record that came from, or went to, another version."""
+    _count(tally.migrated, migration.origin)
+    for name in migration.changed:
+        _count(tally.migrated_fields, name)
+    for name in migration.lost:
+        _count(tally.migration_lost, name)
 
 
 def _add_rejections(tally: Tally, rejections: Iterable[Rejection]) -> None:

@@ -30,10 +30,15 @@ def marked(one: str, other: str) -> tuple[str, str]:
     return " ".join(shown[0]), " ".join(shown[1])
 
 
+# Kinds of runs that check records and store none.
+CHECKS = ("validate", "convert")
+
+
 def text_of(report: Report) -> str:
     """Return the report as text, ending in the next commands to type."""
     lines = [
         _head(report),
+        *_format(report),
         *_outcomes(report),
         *_rates(report),
         *_time(report),
@@ -51,9 +56,16 @@ def _head(report: Report) -> str:
     return head + (f" ({speed:,.0f} a second)" if speed else "")
 
 
+def _format(report: Report) -> list[str]:
+    if report.format is None or report.format["name"] == "membatch":
+        return []
+    reason = report.format["reason"]
+    return [f"  read as {report.format['name']}" + (f": {printable(reason)}" if reason else "")]
+
+
 def _outcomes(report: Report) -> list[str]:
     counts = report.counts
-    names = ("valid", "rejected") if report.kind == "validate" else OUTCOMES
+    names = ("valid", "rejected") if report.kind in CHECKS else OUTCOMES
     lines = []
     for name in names:
         amount = getattr(counts, name)
@@ -68,7 +80,7 @@ def _rates(report: Report) -> list[str]:
     if not report.counts.read:
         return []
     shown = [f"success {percent(report.rates['success'])}", f"validation {percent(report.rates['validation'])}"]
-    if report.kind != "validate":
+    if report.kind not in CHECKS:
         shown.append(f"duplicates {percent(report.rates['duplicate'])}")
     if report.rates["merge_success"] is not None:
         shown.append(f"merged of merged or held {percent(report.rates['merge_success'])}")

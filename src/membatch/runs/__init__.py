@@ -5,9 +5,22 @@ found as interrupted and can be resumed.
 """
 
 from membatch.runs.accounts import list_rejects, list_runs, open_once, report
+from membatch.runs.conversion import convert, explain
 from membatch.runs.inputs import Input
 from membatch.runs.load import process, resume
 from membatch.runs.retry import retry
 from membatch.runs.validation import validate
 
-__all__ = ["Input", "list_rejects", "list_runs", "open_once", "process", "report", "resume", "retry", "validate"]
+__all__ = [
+    "Input",
+    "convert",
+    "explain",
+    "list_rejects",
+    "list_runs",
+    "open_once",
+    "process",
+    "report",
+    "resume",
+    "retry",
+    "validate",
+]

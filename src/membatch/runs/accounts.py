@@ -144,6 +144,7 @@ def report_from(store: Store, run: int, config: Config) -> Report:
             samples=samples,
             ending=ending,
             summaries={} if config.redact else _summaries(store, run, tallies),
+            format=_format_of(row),
         )
     )
 
@@ -153,6 +154,12 @@ def _summaries(store: Store, run: int, tallies: list[Tally]) -> dict[MemoryKey, 
     found = store.beginnings(example_keys(tallies), SAMPLE_LENGTH + 1)
     # The key of a memory that was undone may belong to a memory of a later run by now.
     return {key: shortened(text) for key, born, text in found if born <= run}
+
+
+def _format_of(row: RunRow) -> dict[str, str | None] | None:
+    if not row.format:
+        return None
+    return {"name": row.format, "reason": row.detected}
 
 
 def tally_from(text: str) -> Tally:

@@ -1,24 +1,27 @@
-"""What a run reads: sources looked at, raw batches, the format."""
+"""What a run reads: sources looked at, their format and why, raw batches."""
 
 from __future__ import annotations
 
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from membatch import source as sources
 from membatch.config import Config
 from membatch.errors import ConfigError, SourceError
-from membatch.formats import known_formats
+from membatch.formats import NATIVE, Detection, Format, belongs, detect, known_formats
+from membatch.layout import PLAIN, Layout, Sample
 from membatch.memory import Memory
 from membatch.plan import Checkpoint, RawBatch
-from membatch.prepare import NATIVE
 from membatch.source import SourceFile
+from membatch.source.stream import STANDARD_INPUT
 
 ITERABLE: Final = "(iterable)"
+MOST_SAMPLES: Final = 20  # of the files of a run, and of the items of a stream, so many are looked at
 
 Input = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Iterable[dict[str, Any] | Memory | bytes]
 
@@ -29,20 +32,82 @@ def with_choices(config: Config, store: str | None, format_name: str | None) -> 
         config = msgspec.structs.replace(config, store=store)
     if format_name is not None:
         config = msgspec.structs.replace(config, format=format_name)
-    if config.format is not None and config.format not in known_formats():
-        raise ConfigError(f"unknown format {config.format!r}: known are {', '.join(known_formats())}")
+    if config.format is not None:
+        format_named(config.format)
     return config
 
 
-def looked_at(source: Input) -> tuple[list[SourceFile], Iterable[Any] | None]:
-    """Return the files of an input as they look now, and its values where it is an iterable."""
+class Sources(NamedTuple):
+    """What a run reads: files as they look now, or the values of an iterable, and the format where that is known."""
+
+    files: list[SourceFile]
+    values: Iterable[Any] | None
+    detection: Detection | None
+
+
+def looked_at(source: Input, config: Config) -> Sources:
+    """Return the sources of a run; raises SourceError, or ConfigError where several formats fit."""
     if isinstance(source, str | os.PathLike):
         source = [source]
-    if isinstance(source, Sequence) and all(isinstance(name, str | os.PathLike) for name in source):
-        if not source:
-            raise SourceError("no source was named")
-        return [sources.look_at(path) for path in sources.expand(source)], None
-    return [SourceFile(ITERABLE)], source
+    if not isinstance(source, Sequence) or not all(isinstance(name, str | os.PathLike) for name in source):
+        return Sources([SourceFile(ITERABLE)], source, _named(config))
+    if not source:
+        raise SourceError("no source was named")
+    detection = _named(config)
+    paths = sources.expand(source, layout_of(detection, config))
+    if detection is None and STANDARD_INPUT not in paths:
+        detection, paths = _detected_files(paths, [os.fspath(name) for name in source], config)
+    layout = layout_of(detection, config)
+    if detection is not None:
+        check_per(config, detection.format)
+    return Sources([sources.look_at(path, layout, config.source.max_record_bytes) for path in paths], None, detection)
+
+
+def paths_of(source: Sequence[str | os.PathLike[str]], config: Config) -> list[str]:
+    """Return the files that the names of sources stand for; raises SourceError."""
+    return sources.expand(source, layout_of(_named(with_choices(config, None, None)), config))
+
+
+def _named(config: Config) -> Detection | None:
+    if config.format is None:
+        return None
+    check_per(config, config.format)
+    return Detection(config.format, "it was named")
+
+
+def layout_of(detection: Detection | None, config: Config) -> Layout:
+    """Return where the items of a format stand."""
+    if detection is None:
+        return PLAIN
+    found = format_named(detection.format)
+    return found.layout if found.layout_from is None else found.layout_from(config.mapping)
+
+
+def format_named(name: str) -> Format:
+    """Return a format by its name; raises ConfigError where there is none."""
+    known = known_formats()
+    if name not in known:
+        raise ConfigError(f"unknown format {name!r}: known are {', '.join(known)}")
+    return known[name]
+
+
+def check_per(config: Config, name: str) -> None:
+    """Raise ConfigError where the settings divide conversations in a way that the format does not know."""
+    ways = format_named(name).per
+    if config.per is not None and config.per not in ways:
+        known = f"it knows {', '.join(ways)}" if ways else "it holds no conversations"
+        raise ConfigError(f"format {name} cannot be divided per {config.per}: {known}")
+
+
+def _detected_files(paths: list[str], given: list[str], config: Config) -> tuple[Detection, list[str]]:
+    """Return the format of some files, and those that have it where the others were only found beside them."""
+    samples = {path: sources.sample_of(path, config.source) for path in paths[:MOST_SAMPLES]}
+    formats = known_formats()
+    detection = detect([sample for sample in samples.values() if sample.values], formats)
+    layout = formats[detection.format].layout
+    if detection.format != NATIVE and layout.names:
+        paths = [path for path in paths if path in given or belongs(Path(path).name, layout)]
+    return detection, paths
 
 
 def raw_batches(
@@ -51,33 +116,25 @@ def raw_batches(
     config: Config,
     after: Checkpoint,
     size: Callable[[], int],
+    layout: Layout = PLAIN,
 ) -> Iterator[RawBatch]:
     """Return what is left of an input after a checkpoint, in batches of at most `size()` items."""
     if values is None:
-        return sources.read(files, after, config.source, size)
+        return sources.read(files, after, config.source, size, layout)
     chunks = sources.chunks_of(values, config.source.max_record_bytes)
     return sources.batches(chunks, after, size)
 
 
-def detected(raws: Iterator[RawBatch], config: Config) -> tuple[Iterator[RawBatch], str]:
-    """Return the raw batches, and the format: the one that is named, else `membatch` unless one is unmistakable."""
-    if config.format is not None:
-        return raws, config.format
+def opened(source: Sources, config: Config, size: Callable[[], int]) -> tuple[Iterator[RawBatch], Detection]:
+    """Return the raw batches of a new run, and its format; that of a stream is seen by its first batch."""
+    detection = source.detection
+    raws = raw_batches(source.files, source.values, config, Checkpoint(), size, layout_of(detection, config))
+    if detection is not None:
+        return raws, detection
     first = next(raws, None)
     if first is None:
-        return iter(()), NATIVE
-    raws = itertools.chain([first], raws)
-    for number, item in enumerate(first.items):
-        if number in first.rejected:
-            continue
-        try:
-            value = msgspec.json.decode(item)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            continue
-        fits = [name for name, format_ in known_formats().items() if format_.recognises(value)]
-        if NATIVE in fits or not fits:
-            return raws, NATIVE
-        if len(fits) > 1:
-            raise ConfigError(f"the source could be {' or '.join(fits)}: say which with --format")
-        return raws, fits[0]
-    return raws, NATIVE
+        return iter(()), Detection(NATIVE, "there is nothing in it")
+    items = [item for number, item in enumerate(first.items[:MOST_SAMPLES]) if number not in first.rejected]
+    detection = detect([Sample("", sources.decoded(items))], known_formats())
+    check_per(config, detection.format)
+    return itertools.chain([first], raws), detection

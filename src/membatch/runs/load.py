@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from membatch import source as sources
 from membatch.config import Config, to_plain
 from membatch.errors import ConfigError, SourceError
+from membatch.formats import Detection
 from membatch.plan import Checkpoint, MemoryKey
 from membatch.report import Report
 from membatch.run import (
@@ -22,7 +22,7 @@ from membatch.run import (
     prepared,
 )
 from membatch.runs.accounts import open_once, report_from, status_of, tally_from
-from membatch.runs.inputs import ITERABLE, Input, detected, looked_at, raw_batches, with_choices
+from membatch.runs.inputs import ITERABLE, Input, Sources, layout_of, looked_at, opened, raw_batches, with_choices
 from membatch.runs.retry import retried
 from membatch.runs.session import opened_session, to_json
 from membatch.runs.validation import validate
@@ -52,9 +52,9 @@ def process(
     config = with_choices(config or Config(), store, format).check()
     if config.validation.timing == "only":
         return validate(source, config=config)
-    files, values = looked_at(source)
+    found = looked_at(source, config)
     if config.validation.timing == "before":
-        checked = _check_before(files, values, config)
+        checked = _check_before(found, config)
         if checked is not None:
             return checked
     with (
@@ -62,24 +62,24 @@ def process(
         Stop().listening() as stop,
         collected_by_batch(),
     ):
-        raws = raw_batches(files, values, config, Checkpoint(), session.batch_size)
-        raws, format_name = detected(raws, config)
+        raws, detection = opened(found, config, session.batch_size)
         first_key = session.store.next_key()
         run = session.store.begin_run(
             kind="load",
             parent=None,
-            format=format_name,
-            sources=to_json({"files": files, "folder": str(Path.cwd()), "first_memory": first_key}),
+            format=detection.format,
+            detected=detection.reason,
+            sources=to_json({"files": found.files, "folder": str(Path.cwd()), "first_memory": first_key}),
             config=to_json(to_plain(config)),
         )
-        batches = prepared(raws, session.prepare(format_name), config.batch.workers, session.clock)
+        batches = prepared(raws, session.prepare(detection.format), config.batch.workers, session.clock)
         outcome = session.loader(run, first_key).load(batches, stop, observers=observers)
         session.finish(run, outcome.status)
-        found = report_from(session.store, run, config)
+        report = report_from(session.store, run, config)
         if dry_run:  # no other advice holds: the run is gone when this ends
             text = "nothing was kept: the same without --dry-run loads for good"
-            found.recommendations = [{"code": "dry-run", "text": text}]
-        return found
+            report.recommendations = [{"code": "dry-run", "text": text}]
+        return report
 
 
 def resume(
@@ -117,7 +117,8 @@ def resume(
         if row.kind == "retry":
             outcome = retried(session, row, stop, after=after, earlier=earlier, observers=observers)
         else:
-            raws = raw_batches(files, None, config, after[1], session.batch_size)
+            layout = layout_of(Detection(row.format, ""), config)
+            raws = raw_batches(files, None, config, after[1], session.batch_size, layout)
             batches = prepared(raws, session.prepare(row.format), config.batch.workers, session.clock)
             loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]))
             outcome = loader.load(batches, stop, first_number=after[0], earlier=earlier, observers=observers)
@@ -141,11 +142,11 @@ def _found(file: SourceFile, folder: Path) -> SourceFile:
     return msgspec.structs.replace(file, path=str(folder / file.path))
 
 
-def _check_before(files: list[SourceFile], values: Iterable[Any] | None, config: Config) -> Report | None:
+def _check_before(found: Sources, config: Config) -> Report | None:
     """Return the report of a validation that broke the tolerance, or None if the load may begin."""
-    if values is not None or any(file.path == STANDARD_INPUT for file in files):
+    if found.values is not None or any(file.path == STANDARD_INPUT for file in found.files):
         raise ConfigError('validation.timing = "before" reads the source twice: name files, not a stream')
-    checked = validate([file.path for file in files], config=config)
+    checked = validate([file.path for file in found.files], config=config)
     return checked if checked.status != "done" else None
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from membatch.config import Config, hide_password, to_plain
 from membatch.errors import ConfigError
+from membatch.layout import Document
 from membatch.plan import Batch, Checkpoint, MemoryKey, Plan, Position, RawBatch, Reject
 from membatch.prepare import ROW, Prepare
 from membatch.report import Report
@@ -21,6 +22,7 @@ from membatch.run import (
 from membatch.runs.accounts import open_once, report_from
 from membatch.runs.inputs import with_choices
 from membatch.runs.session import Session, opened_session, to_json
+from membatch.source import SourceFile, document_of
 from membatch.store import RejectRow, RunRow
 
 # A batch of rejects closes at this many bytes, however few they are.
@@ -48,6 +50,7 @@ def retry(
         if row.status == "undone":
             raise ConfigError(f"run {run} was undone: its rejects count as absent")
         begun = msgspec.json.decode(row.sources)
+        config = session.config = _as_before(row.config, config)
         first_key = session.store.next_key()
         sources = {"files": begun["files"], "folder": begun.get("folder"), "first_memory": first_key}
         new_run = session.store.begin_run(
@@ -78,9 +81,20 @@ def retried(
     forgive = frozenset(session.store.conflicting_digests())
     loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]), forgive=forgive)
     with open_once(session.config.store) as reader:  # reads ahead while the session writes
+        begun = msgspec.convert(msgspec.json.decode(row.sources)["files"], list[SourceFile])
         again = _Again(reader.rejects(row.parent, checkpoint.line - 1), row, session.batch_size, checkpoint)
-        batches = again.batches(session.prepare)
+        batches = again.batches(session.prepare, {number: document_of(file) for number, file in enumerate(begun)})
         return loader.load(batches, stop, first_number=number, earlier=earlier, observers=observers, origin=again)
+
+
+def _as_before(stored: str, given: Config) -> Config:
+    """Return the settings with what the run said of how items are converted, where the call says nothing of it."""
+    before = msgspec.json.decode(stored)
+    return msgspec.structs.replace(
+        given,
+        per=given.per or before.get("per"),
+        mapping=given.mapping or before.get("mapping") or {},
+    )
 
 
 class _Again:
@@ -96,8 +110,8 @@ class _Again:
         self._origins: dict[Position, tuple[int, int]] = {}
         self._latest: dict[Position, tuple[int, int]] = {}
 
-    def batches(self, prepare: Callable[[str], Prepare]) -> Iterator[Batch]:
-        """Yield the rejects as prepared batches, each with its format."""
+    def batches(self, prepare: Callable[[str], Prepare], documents: dict[int, Document]) -> Iterator[Batch]:
+        """Yield the rejects as prepared batches, each with its format; documents are those of the run's sources."""
         ready: dict[str, Prepare] = {}
         for some in self._groups():
             name, is_flat = self._kind(some[0])
@@ -110,6 +124,7 @@ class _Again:
                 skip=self._skip if some[0].reject == self._first else 0,
                 after=Checkpoint(),
                 flat=is_flat,
+                documents=documents,
             )
             batch = ready[name](raw)
             self._note(batch, raw, [item.reject for item in some])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -9,20 +10,89 @@ import msgspec
 
 from membatch.config import Config, to_plain
 from membatch.monitor import Clock
-from membatch.plan import Checkpoint, Position, Rejection
+from membatch.plan import Batch, Migration, Position, Rejection
 from membatch.prepare import Prepare
 from membatch.report import MAX_SAMPLES, Account, Report, report_of
 from membatch.report.samples import sample_of
-from membatch.report.tally import Tally, checked_tally
+from membatch.report.tally import Tally, add_migration, checked_tally
 from membatch.run import (
     Breaker,
     Stop,
     collected_by_batch,
     prepared,
 )
-from membatch.runs.inputs import Input, detected, looked_at, raw_batches, with_choices
+from membatch.runs.inputs import Input, looked_at, opened, with_choices
 from membatch.sizing import sizer
 from membatch.store import now
+
+
+class Pass:
+    """One pass over sources without a store: `batches` reads them, `report` tells of it afterwards."""
+
+    def __init__(self, source: Input, config: Config, kind: str) -> None:
+        self._config, self._kind = config, kind
+        self._found = looked_at(source, config)
+        self._clock, self._started = Clock(), now()
+        self._names = [file.path for file in self._found.files]
+        self._tallies: list[Tally] = []
+        self._samples: list[dict[str, Any]] = []
+        self._rest = Tally()
+        self._status = "done"
+        size = sizer(config.batch, 0).size  # nothing is committed: nothing to adapt to
+        self._raws, self.detection = opened(self._found, config, lambda: size)
+
+    def batches(self) -> Iterator[tuple[Batch, int]]:
+        """Yield each batch with how many of its records count; all, except where the tolerance cuts the last."""
+        config, clock = self._config, self._clock
+        breaker = Breaker(config.tolerance)
+        prepare = Prepare(config, self.detection.format)
+        with closing(clock), Stop().listening() as stop, collected_by_batch():
+            for batch in prepared(self._raws, prepare, config.batch.workers, clock):
+                before = breaker.read
+                cut = breaker.count([_category(batch.rejections.get(record)) for record in range(len(batch))])
+                count = len(batch) if cut is None else cut
+                self._count(batch, count, before)
+                yield batch, count
+                if cut is not None:
+                    self._status = "stopped"
+                    break
+                if stop.requested:
+                    self._status = "interrupted"
+                    break
+            self._rest.measured(clock.lap())
+
+    def _count(self, batch: Batch, count: int, before: int) -> None:
+        tally = checked_tally(batch, count, before)
+        tally.counts.valid = count - tally.counts.rejected
+        tally.measured(self._clock.lap())
+        self._tallies.append(tally)
+        shown = [item for item in batch.rejections.items() if item[0] < count][: MAX_SAMPLES - len(self._samples)]
+        for record, rejection in shown:
+            self._samples.append(_live_sample(rejection, batch.positions[record], self._names, self._config.redact))
+
+    def note(self, migration: Migration | None) -> None:
+        """Count what happened to a record of the latest batch after it was read."""
+        if migration is not None:
+            add_migration(self._tallies[-1], migration)
+
+    def report(self) -> Report:
+        """Return the report of the pass."""
+        return report_of(
+            Account(
+                run_id=None,
+                kind=self._kind,
+                status=self._status,
+                started_at=self._started,
+                finished_at=now(),
+                sources=self._names,
+                store=None,
+                config=to_plain(self._config),
+                batches=self._tallies,
+                samples=self._samples,
+                format={"name": self.detection.format, "reason": self.detection.reason},
+                ending={"rest": self._rest},
+            )
+        )
 
 
 def validate(
@@ -32,51 +102,10 @@ def validate(
     format: str | None = None,  # noqa: A002
 ) -> Report:
     """Check all records of a source and return the report; no store is touched."""
-    config = with_choices(config or Config(), None, format).check()
-    files, values = looked_at(source)
-    clock, started = Clock(), now()
-    size = sizer(config.batch, 0).size  # nothing is committed: nothing to adapt to
-    tallies: list[Tally] = []
-    samples: list[dict[str, Any]] = []
-    names = [file.path for file in files]
-    status = "done"
-    with closing(clock), Stop().listening() as stop, collected_by_batch():
-        raws, format_name = detected(raw_batches(files, values, config, Checkpoint(), lambda: size), config)
-        breaker = Breaker(config.tolerance)
-        for batch in prepared(raws, Prepare(config, format_name), config.batch.workers, clock):
-            before = breaker.read
-            cut = breaker.count([_category(batch.rejections.get(record)) for record in range(len(batch))])
-            length = len(batch) if cut is None else cut
-            tally = checked_tally(batch, length, before)
-            tally.counts.valid = tally.counts.read - tally.counts.rejected
-            tally.measured(clock.lap())
-            tallies.append(tally)
-            shown = [item for item in batch.rejections.items() if item[0] < length][: MAX_SAMPLES - len(samples)]
-            for record, rejection in shown:
-                samples.append(_live_sample(rejection, batch.positions[record], names, config.redact))
-            if cut is not None:
-                status = "stopped"
-                break
-            if stop.requested:
-                status = "interrupted"
-                break
-        rest = Tally()
-        rest.measured(clock.lap())
-    return report_of(
-        Account(
-            run_id=None,
-            kind="validate",
-            status=status,
-            started_at=started,
-            finished_at=now(),
-            sources=names,
-            store=None,
-            config=to_plain(config),
-            batches=tallies,
-            samples=samples,
-            ending={"rest": rest},
-        )
-    )
+    check = Pass(source, with_choices(config or Config(), None, format).check(), "validate")
+    for _ in check.batches():
+        pass
+    return check.report()
 
 
 def _category(rejection: Rejection | None) -> Any:

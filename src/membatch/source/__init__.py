@@ -1,4 +1,4 @@
-"""Bytes → RawBatch: the table of sources, the order of files, batches of items with their positions.
+"""Bytes → RawBatch: sources as they look, batches of items with their positions.
 
 Rule: what cannot be read is an item that is rejected, never one that is skipped; memory use depends on the
 batch and the largest item, not on the input.
@@ -6,11 +6,8 @@ batch and the largest item, not on the input.
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,23 +15,16 @@ import msgspec
 
 from membatch.config import SourceSettings
 from membatch.errors import SourceError
+from membatch.layout import PLAIN, Document, Layout
 from membatch.plan import Checkpoint, Position, RawBatch, Rejection
-from membatch.source import json_array, jsonl, parquet, table
-from membatch.source.chunk import Chunk, Reader
-from membatch.source.stream import COMPRESSIONS, STANDARD_INPUT
+from membatch.source.chunk import Chunk
+from membatch.source.names import expand, reader_of, rest_around, stem_of
+from membatch.source.sample import decoded, sample_of
+from membatch.source.stream import STANDARD_INPUT, member_of
 from membatch.source.unreadable import too_long
 
-ENTRY_POINTS: Final = "membatch.sources"
 _SAMPLE: Final = 64 * 1024
-
-SOURCES: Final[Mapping[str, Reader]] = {
-    ".jsonl": Reader(jsonl.read),
-    ".ndjson": Reader(jsonl.read),
-    ".json": Reader(json_array.read),
-    ".csv": Reader(table.read_csv, flat=True),
-    ".tsv": Reader(table.read_tsv, flat=True),
-    ".parquet": Reader(parquet.read, flat=True),
-}
+MOST_BYTES: Final = 48 << 20
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -44,79 +34,26 @@ class SourceFile(msgspec.Struct, frozen=True):
     size: int | None = None
     modified_ns: int | None = None
     sha256_of_ends: str | None = None
+    rest: dict[str, Any] | None = None  # what stands around the items, where the file is a wrapper of them
 
 
-def known_sources() -> dict[str, Reader]:
-    """Return all readers by file suffix: the built-in ones, and those that other packages add by entry point."""
-    readers = dict(SOURCES)
-    for point in entry_points(group=ENTRY_POINTS):
-        readers[f".{point.name}"] = point.load()
-    return readers
+def look_at(path: str, layout: Layout = PLAIN, limit: int = SourceSettings().max_record_bytes) -> SourceFile:
+    """Return a source with its size, time and a hash of both its ends, by which a change is noticed.
 
-
-def expand(names: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """Return the files that names, globs and folders stand for, those of one name in the order of their bytes.
-
-    Raises SourceError for a missing file, a glob without a match, a folder without data, an unknown suffix.
+    Where the layout names members and the file is a wrapper of them, what stands around the items is read too.
     """
-    paths: list[str] = []
-    for given in names:
-        name = os.fspath(given)
-        paths.extend([name] if name == STANDARD_INPUT else _expand_one(name))
-    return paths
+    reader_of(path, layout)
+    return msgspec.structs.replace(_looks(path), rest=rest_around(path, layout, limit))
 
 
-def _expand_one(name: str) -> list[str]:
-    path = Path(name)
-    if path.is_dir():
-        known = known_sources()
-        files = [str(file) for file in path.rglob("*") if file.is_file() and _suffix(str(file)) in known]
-        files = [file for file in files if not any(part.startswith(".") for part in Path(file).relative_to(path).parts)]
-        if not files:
-            raise SourceError(f"folder {name} holds no data: expected {', '.join(known)} files, also compressed")
-        return sorted(files, key=os.fsencode)
-    if path.exists():
-        reader_of(name)
-        return [name]
-    if glob.has_magic(name):
-        files = sorted((file for file in glob.glob(name, recursive=True) if Path(file).is_file()), key=os.fsencode)
-        for file in files:
-            reader_of(file)
-        if files:
-            return files
-        raise SourceError(f"no file matches {name}")
-    raise SourceError(f"no such file: {name}")
-
-
-def _suffix(path: str) -> str:
-    stem, suffix = os.path.splitext(path.lower())
-    return os.path.splitext(stem)[1] if suffix in COMPRESSIONS else suffix
-
-
-def reader_of(path: str) -> Reader:
-    """Return the reader for a path by its suffix, standard input being JSON lines; raises SourceError."""
-    if path == STANDARD_INPUT:
-        return SOURCES[".jsonl"]
-    known = known_sources()
-    suffix = _suffix(path)
-    if suffix not in known:
-        expected = ", ".join(known)
-        raise SourceError(f"{path}: unknown kind of file {suffix or '(no suffix)'!r}: expected {expected}")
-    if suffix == ".parquet" and path.lower().endswith(COMPRESSIONS):
-        raise SourceError(f"{path}: Parquet is compressed inside; decompress the file first")
-    return known[suffix]
-
-
-def look_at(path: str) -> SourceFile:
-    """Return a source with its size, time and a hash of both its ends, by which a change is noticed."""
+def _looks(path: str) -> SourceFile:
     if path == STANDARD_INPUT:
         return SourceFile(path)
-    if not _is_text(path):
-        shown = path.encode("utf-8", "backslashreplace").decode()
-        raise SourceError(f"{shown}: the name is not UTF-8: rename the file")
+    inside = member_of(path)
+    place = Path(path if inside is None else inside[0])
     try:
-        status = Path(path).stat()
-        with Path(path).open("rb") as stream:
+        status = place.stat()
+        with place.open("rb") as stream:
             sha256 = hashlib.sha256(stream.read(_SAMPLE))
             stream.seek(max(0, status.st_size - _SAMPLE))
             sha256.update(stream.read(_SAMPLE))
@@ -125,17 +62,15 @@ def look_at(path: str) -> SourceFile:
     return SourceFile(path, status.st_size, status.st_mtime_ns, sha256.hexdigest())
 
 
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def document_of(file: SourceFile) -> Document:
+    """Return what the items of a source may know of it: its name without folder, what stands around them."""
+    name = stem_of(file.path) if file.size is not None else ""
+    return Document(name=name, rest=file.rest or {}, is_wrapper=file.rest is not None)
 
 
 def changes(before: SourceFile) -> str | None:
     """Return what changed about a source since it was looked at, or None."""
-    now = look_at(before.path)
+    now = _looks(before.path)
     if now.size != before.size:
         return f"{before.path} had {before.size:,} bytes and now has {now.size:,}"
     if now.sha256_of_ends != before.sha256_of_ends:
@@ -146,53 +81,65 @@ def changes(before: SourceFile) -> str | None:
 
 
 def read(
-    sources: Sequence[SourceFile], after: Checkpoint, settings: SourceSettings, size: Callable[[], int]
+    sources: Sequence[SourceFile],
+    after: Checkpoint,
+    settings: SourceSettings,
+    size: Callable[[], int],
+    layout: Layout = PLAIN,
 ) -> Iterator[RawBatch]:
     """Yield the items of all sources after the checkpoint, in batches of at most `size()` items.
 
     Raises SourceError if a source cannot be opened.
     """
-    yield from batches(_chunks(sources, after, settings), after, size)
+    documents = [document_of(file) for file in sources]
+    yield from batches(_chunks(sources, after, settings, layout), after, size, documents)
 
 
 def _chunks(
-    sources: Sequence[SourceFile], after: Checkpoint, settings: SourceSettings
+    sources: Sequence[SourceFile], after: Checkpoint, settings: SourceSettings, layout: Layout
 ) -> Iterator[tuple[int, bool, Chunk]]:
     for number in range(after.source, len(sources)):
         start = after if number == after.source else Checkpoint(source=number)
-        reader = reader_of(sources[number].path)
+        reader = reader_of(sources[number].path, layout, is_wrapped=sources[number].rest is not None)
         for chunk in reader.read(sources[number].path, start, settings):
             yield number, reader.flat, chunk
 
 
 def batches(
-    chunks: Iterable[tuple[int, bool, Chunk]], start: Checkpoint, size: Callable[[], int]
+    chunks: Iterable[tuple[int, bool, Chunk]],
+    start: Checkpoint,
+    size: Callable[[], int],
+    documents: Sequence[Document] = (),
 ) -> Iterator[RawBatch]:
     """Yield items in batches of at most `size()`, given chunks with their source's number and whether it is flat.
 
-    A batch spans sources, but not flat and other ones. The checkpoint's done records of the first item are
-    to be skipped.
+    A batch ends with the chunk that brings it to MOST_BYTES: an item may be a conversation of many records. It
+    spans sources, but not flat and other ones. The checkpoint's done records of the first item are to be skipped.
     """
     batch = _new(start, skip=start.index, flat=False)
+    held = 0
     for source, flat, chunk in chunks:
         if flat != batch.flat:
             if batch.items:
                 yield batch
-            batch = _new(batch.after, skip=batch.skip if not batch.items else 0, flat=flat)
+            batch, held = _new(batch.after, skip=batch.skip if not batch.items else 0, flat=flat), 0
         at = 0
         while at < len(chunk.items):
+            if documents:
+                batch.documents[source] = documents[source]
             take = min(max(1, size() - len(batch.items)), len(chunk.items) - at)
             _take(batch, source, chunk, at, at + take)
+            held += sum(map(len, batch.items[-take:]))
             at += take
-            if len(batch.items) >= size():
+            if len(batch.items) >= size() or held >= MOST_BYTES:
                 yield batch
-                batch = _new(batch.after, skip=0, flat=flat)
+                batch, held = _new(batch.after, skip=0, flat=flat), 0
     if batch.items:
         yield batch
 
 
 def _new(after: Checkpoint, *, skip: int, flat: bool) -> RawBatch:
-    return RawBatch(items=[], positions=[], rejected={}, skip=skip, after=after, flat=flat)
+    return RawBatch(items=[], positions=[], rejected={}, skip=skip, after=after, flat=flat, documents={})
 
 
 def _take(batch: RawBatch, source: int, chunk: Chunk, start: int, stop: int) -> None:
@@ -230,3 +177,17 @@ def chunks_of(values: Iterable[Any], limit: int) -> Iterator[tuple[int, bool, Ch
             rejected[0] = too_long(item, len(item), hashlib.sha256(item).hexdigest(), limit)
             item = b""
         yield 0, False, Chunk([item], [number], None, rejected, number + 1, 0)
+
+
+__all__ = [
+    "SourceFile",
+    "batches",
+    "changes",
+    "chunks_of",
+    "decoded",
+    "document_of",
+    "expand",
+    "look_at",
+    "read",
+    "sample_of",
+]

@@ -20,17 +20,18 @@ from membatch.source.unreadable import KEPT_OF_TOO_LONG, remainder, too_long
 
 _IN_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _TO_BRACKET: Final = re.compile(rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+', re.DOTALL)
-_BETWEEN: Final = re.compile(rb"[ \t\r\n,]*+")
+BETWEEN: Final = re.compile(rb"[ \t\r\n,]*+")
 _BARE: Final = re.compile(rb'[^,\[\]{}"\s]*+')
 _QUOTE: Final = 0x22
 _ITEMS_PER_CHUNK: Final = 5000
+_BYTES_PER_CHUNK: Final = 1 << 22
 
 
 def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chunk]:
     """Yield the elements of the top-level array, or the top-level values, of a file from the checkpoint on."""
     stream = ByteStream(path)
     try:
-        yield from _Scanner(stream, after, settings.max_record_bytes).chunks()
+        yield from Scanner(stream, after, settings.max_record_bytes).chunks()
     finally:
         stream.close()
 
@@ -49,7 +50,7 @@ class _Balance:
                 if self._escaped:
                     self._escaped = False
                     at += 1
-                at = _in(_IN_STRING, window, at)
+                at = in_window(_IN_STRING, window, at)
                 if at >= len(window):
                     return -1
                 if window[at] != _QUOTE:  # a backslash, last in the window
@@ -58,7 +59,7 @@ class _Balance:
                 self._in_string = False
                 at += 1
             elif self._level or window[at] != _QUOTE:
-                at = _in(_TO_BRACKET, window, at)
+                at = in_window(_TO_BRACKET, window, at)
                 if at >= len(window):
                     return -1
                 if window[at] == _QUOTE:
@@ -76,8 +77,8 @@ class _Balance:
                 return -1
 
 
-class _Scanner:
-    """The state of reading one file: a window of its bytes, and the place in it."""
+class Scanner:
+    """The state of reading one file: a window of its bytes, and the place in it; `json_members` builds on it."""
 
     def __init__(self, stream: ByteStream, after: Checkpoint, limit: int) -> None:
         self._stream, self._after, self._limit = stream, after, limit
@@ -100,13 +101,19 @@ class _Scanner:
         try:
             self._start()
             while self._next():
-                if len(self._items) >= _ITEMS_PER_CHUNK:
+                if self._is_full():
                     yield self._chunk()
         except Unreadable as fault:
             rest = b"".join(self._unfinished) + self._window[self._at :]
             self._append(rest, self._line, self._base + self._at, remainder(fault.code, str(fault), rest))
         if self._items:
             yield self._chunk()
+
+    def _is_full(self) -> bool:
+        if not self._items:
+            return False
+        length = self._base + self._at - self._offsets[0]
+        return len(self._items) >= _ITEMS_PER_CHUNK or length >= _BYTES_PER_CHUNK
 
     def _start(self) -> None:
         if not self._more():
@@ -125,7 +132,7 @@ class _Scanner:
 
     def _next(self) -> bool:
         """Read one element, or step into or out of the array; return False at the end."""
-        self._pass(_in(_BETWEEN, self._window, self._at))
+        self._pass(in_window(BETWEEN, self._window, self._at))
         if self._at >= len(self._window):
             if self._more():
                 return True
@@ -145,6 +152,11 @@ class _Scanner:
 
     def _element(self, first: int) -> None:
         line, offset = self._line, self._base + self._at
+        item, rejection = self._value(first)
+        self._append(item, line, offset, rejection)
+
+    def _value(self, first: int) -> tuple[bytes, Rejection | None]:
+        """Read the value that begins here; return it, or why it is rejected."""
         size, sha256, kept = 0, None, b""
         balance = _Balance() if first in b'{["' else None
         self._unfinished = parts = []
@@ -166,11 +178,11 @@ class _Scanner:
         if end < 0 and balance is not None:
             raise Unreadable("json-truncated", "the file ends in the middle of a value")
         rejection = None if sha256 is None else too_long(kept, size, sha256.hexdigest(), self._limit)
-        self._append(b"".join(parts), line, offset, rejection)
         self._unfinished = []
+        return b"".join(parts), rejection
 
     def _bare(self, *, first_part: bool) -> int:
-        end = _in(_BARE, self._window, self._at)
+        end = in_window(_BARE, self._window, self._at)
         if first_part and end == self._at:
             return end + 1  # a bracket that closes nothing is an item of its own
         return end if end < len(self._window) else -1
@@ -199,6 +211,6 @@ class _Scanner:
         return bool(self._window)
 
 
-def _in(pattern: re.Pattern[bytes], window: bytes, at: int) -> int:
+def in_window(pattern: re.Pattern[bytes], window: bytes, at: int) -> int:
     match = pattern.match(window, at)
     return match.end() if match is not None else at

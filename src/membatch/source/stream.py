@@ -11,6 +11,7 @@ import gzip
 import io
 import lzma
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -43,14 +44,30 @@ class ByteStream:
         self._raw: BinaryIO | None = None
         suffix = Path(path).suffix.lower()
         self._is_compressed = suffix in COMPRESSIONS
+        self._archive: zipfile.ZipFile | None = None
+        self._compressed_bytes = 0  # of a member of an archive
         try:
             if path == STANDARD_INPUT:
                 self._stream: BinaryIO = sys.stdin.buffer
+                return
+            inside = member_of(path)
+            if inside is not None:
+                self._open_member(path, *inside)
                 return
             self._raw = Path(path).open("rb")
         except OSError as error:
             raise SourceError(f"cannot read {path}: {error.strerror}") from None
         self._stream = _decompressed(self._raw, suffix) if self._is_compressed else self._raw
+
+    def _open_member(self, path: str, archive: str, member: str) -> None:
+        self._archive = opened_archive(archive)
+        try:
+            self._compressed_bytes = self._archive.getinfo(member).compress_size
+            self._raw = self._stream = self._archive.open(member)  # type: ignore[assignment]
+        except (KeyError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            self._archive.close()
+            raise SourceError(f"cannot read {path}: {error.args[0] if error.args else error}") from None
+        self._is_compressed = True
 
     def skip(self, offset: int) -> None:
         """Go on at a byte offset of the decompressed stream."""
@@ -67,7 +84,7 @@ class ByteStream:
         try:
             # read1 gives what there is before it meets the damage; read would give nothing of it.
             data = self._stream.read1(size) if self._is_compressed else self._stream.read(size)  # type: ignore[attr-defined]
-        except (EOFError, zlib.error, lzma.LZMAError) as error:
+        except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             raise Unreadable("compression", f"the compressed stream is damaged or cut short: {error}") from None
         except OSError as error:
             code = "compression" if self._is_compressed and error.errno is None else "read-error"
@@ -78,8 +95,9 @@ class ByteStream:
             raise Unreadable("compression", f"the compressed stream is damaged: {error}") from None
         self._read_bytes += len(data)
         if self._is_compressed and self._read_bytes > BOMB_BYTES and self._raw is not None:
-            if self._read_bytes > BOMB_RATIO * max(1, self._raw.tell()):
-                message = f"{self._raw.tell():,} bytes expand to more than {self._read_bytes:,}"
+            taken = self._compressed_bytes if self._archive is not None else self._raw.tell()
+            if self._read_bytes > BOMB_RATIO * max(1, taken):
+                message = f"{taken:,} bytes expand to more than {self._read_bytes:,}"
                 raise Unreadable("decompression-bomb", message)
         return data
 
@@ -88,6 +106,28 @@ class ByteStream:
         if self._raw is not None:
             self._stream.close()
             self._raw.close()
+        if self._archive is not None:
+            self._archive.close()
+
+
+def member_of(path: str) -> tuple[str, str] | None:
+    """Return the archive and the member where a path leads into a zip file, as in export.zip/notes/a.json."""
+    at = path.lower().find(".zip/")
+    while at >= 0:
+        if Path(path[: at + 4]).is_file():
+            return path[: at + 4], path[at + 5 :]
+        at = path.lower().find(".zip/", at + 1)
+    return None
+
+
+def opened_archive(path: str) -> zipfile.ZipFile:
+    """Return an open zip file; raises SourceError where it is none."""
+    try:
+        return zipfile.ZipFile(path)
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}") from None
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise SourceError(f"{path} is not a whole zip file: {error}") from None
 
 
 def _decompressed(raw: BinaryIO, suffix: str) -> BinaryIO:

@@ -10,7 +10,7 @@ import csv
 import hashlib
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -70,11 +70,19 @@ def _split(data: bytes) -> list[bytes]:
     return [line + b"\n" for line in lines] + [rest]
 
 
-def read(delimiter: str, path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chunk]:
-    """Yield the rows of a file from the checkpoint on."""
+def read(
+    delimiter: str,
+    path: str,
+    after: Checkpoint,
+    settings: SourceSettings,
+    *,
+    columns: tuple[str, ...] = (),
+    quoted: bool = True,
+) -> Iterator[Chunk]:
+    """Yield the rows of a file from the checkpoint on; `columns` stand for a first row that is not there."""
     stream = ByteStream(path)
     try:
-        yield from _Table(_Lines(stream), delimiter, settings.max_record_bytes).chunks(after)
+        yield from _Table(_Lines(stream), delimiter, settings.max_record_bytes, columns, quoted).chunks(after)
     finally:
         stream.close()
 
@@ -86,15 +94,17 @@ read_tsv = partial(read, "\t")
 class _Table:
     """The state of reading one table: its header, its lines, the limit."""
 
-    def __init__(self, lines: _Lines, delimiter: str, limit: int) -> None:
+    def __init__(self, lines: _Lines, delimiter: str, limit: int, columns: tuple[str, ...], quoted: bool) -> None:
         self._lines, self._delimiter, self._limit = lines, delimiter, limit
+        self._quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
         csv.field_size_limit(limit)
+        self._columns = list(columns)
         self._header: list[str] = []
         self._is_ours = False  # written by `membatch export`
 
     def chunks(self, after: Checkpoint) -> Iterator[Chunk]:
         """Yield all rows after the checkpoint; the header is read in any case."""
-        header = self._row()
+        header = self._columns or self._row()
         if header is None:
             return
         first = header if isinstance(header, Rejection) else None
@@ -164,7 +174,7 @@ class _Table:
                 yield data.removeprefix(start).decode()
 
         try:
-            row = next(csv.reader(texts(), delimiter=self._delimiter, strict=True), None)
+            row = next(csv.reader(texts(), delimiter=self._delimiter, quoting=self._quoting, strict=True), None)
         except UnicodeDecodeError as error:
             return self._rejection("encoding", f"not UTF-8: {error.reason}")
         except csv.Error as error:

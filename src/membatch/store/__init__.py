@@ -32,7 +32,7 @@ class FingerprintRow(NamedTuple):
 
 
 class RunRow(NamedTuple):
-    """A run as the store holds it; the last four columns are JSON texts."""
+    """A run as the store holds it; sources, config and summary are JSON texts."""
 
     run: int
     kind: str
@@ -44,6 +44,7 @@ class RunRow(NamedTuple):
     sources: str
     config: str
     summary: str | None
+    detected: str | None
 
 
 class BatchRow(NamedTuple):

@@ -77,7 +77,8 @@ SELECT DISTINCT digest FROM reject JOIN batch USING (batch) JOIN run USING (run)
 WHERE code = 'id-conflict' AND resolved_by IS NULL AND run.status <> 'undone';
 
 -- name: insert_run: the beginning of a change
-INSERT INTO run (kind, status, parent, started_at, format, sources, config) VALUES (?, 'running', ?, ?, ?, ?, ?)
+INSERT INTO run (kind, status, parent, started_at, format, sources, config, detected)
+VALUES (?, 'running', ?, ?, ?, ?, ?, ?)
 RETURNING run;
 
 -- name: finish_run: how a change ended
@@ -87,7 +88,8 @@ UPDATE run SET status = ?, finished_at = ?, summary = ? WHERE run = ?;
 UPDATE run SET status = 'running', finished_at = NULL, config = ? WHERE run = ?;
 
 -- name: runs: all changes, the oldest first
-SELECT run, kind, status, parent, started_at, finished_at, format, sources, config, summary FROM run ORDER BY run;
+SELECT run, kind, status, parent, started_at, finished_at, format, sources, config, summary, detected FROM run
+ORDER BY run;
 
 -- name: batches: the transactions of a run, in order
 SELECT number, checkpoint, tally FROM batch WHERE run = ? ORDER BY number;
@@ -437,3 +439,15 @@ UPDATE fingerprint SET memory = ?, number = 0, founder = 1, id_hash = ? WHERE me
 -- name: unmerge_duplicates: records that were known by what is a memory of its own now
 UPDATE duplicate SET memory = ?1
 WHERE memory = ?2 AND digest = (SELECT digest FROM fingerprint WHERE memory = ?1 AND number = 0);
+
+-- name: upgrade_1_detected: the reason for the format of a run gets a column
+ALTER TABLE run ADD COLUMN detected TEXT;
+
+-- name: upgrade_1_next_memory: which memories are younger than a merge; of old ones all may be
+ALTER TABLE merge ADD COLUMN next_memory INTEGER NOT NULL DEFAULT 0;
+
+-- name: upgrade_1_unmerged_in: the run that took a merge back
+ALTER TABLE merge ADD COLUMN unmerged_in INTEGER REFERENCES run (run);
+
+-- name: upgrade_1_moved: the keys of memories that reviews moved, which are not free
+CREATE INDEX merge_moved ON merge (moved ->> '$.memory[0]') WHERE moved IS NOT NULL;

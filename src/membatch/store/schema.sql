@@ -1,4 +1,4 @@
--- The tables and views of a membatch store, schema version 1.
+-- The tables and views of a membatch store, schema version 2.
 -- Statements end with a semicolon at the end of a line.
 
 -- One row a fact about the store itself: versions, dedup scope, lease.
@@ -7,7 +7,8 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- One row a change of memory data: a load, retry, review, unmerge, undo or forget.
+-- One row a change of memory data: a load, retry, review, unmerge, undo or forget. `detected` is why it took its
+-- sources for what `format` says.
 CREATE TABLE run (
     run INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -18,7 +19,8 @@ CREATE TABLE run (
     format TEXT NOT NULL,
     sources TEXT NOT NULL,
     config TEXT NOT NULL,
-    summary TEXT
+    summary TEXT,
+    detected TEXT
 );
 
 -- One row a transaction of a run: its statistics, and where the run goes on after it.

@@ -41,8 +41,8 @@ from membatch.store.driver import ours, translated
 from membatch.store.inspection import Inspection
 from membatch.store.queries import query
 from membatch.store.rows import Row, merged_memories, rows_of
+from membatch.store.upgrade import SCHEMA_VERSION, upgrade
 
-SCHEMA_VERSION: Final = 1
 OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
 PAGE_BYTES: Final = 16_384  # measured: fewer pages are rewritten a commit than with the default of 4 KiB
 CHECKPOINT_PAGES: Final = 2_500  # about 40 MB of log before it moves into the database
@@ -185,7 +185,9 @@ class SqliteStore:
             version = None
         if version is None:
             raise StoreError(f"{self._path} is a SQLite database but no membatch store: name another file")
-        if int(version) > SCHEMA_VERSION:
+        if int(version) < SCHEMA_VERSION:
+            self._upgrade()
+        elif int(version) > SCHEMA_VERSION:
             message = f"the store {self._path} has schema version {version}, this membatch knows {SCHEMA_VERSION}"
             raise StoreMismatchError(message + ": install a newer membatch")
         stored = tuple(json.loads(self._meta("dedup_scope") or "[]"))
@@ -194,6 +196,19 @@ class SqliteStore:
                 f"the store {self._path} was made with dedup.scope = {list(stored)}, the settings say {list(scope)}: "
                 "use the same scope, or another store"
             )
+
+    def _upgrade(self) -> None:
+        """Bring the store to the current schema version; a reader takes the write lock for as long."""
+        is_reader = self._lock is None
+        if is_reader:
+            self._take_lock(wait=False)
+            self._connection.execute("PRAGMA query_only = OFF")
+        try:
+            upgrade(self._connection)
+        finally:
+            if is_reader:
+                self._connection.execute("PRAGMA query_only = ON")
+                self._release()
 
     def _meta(self, name: str) -> str | None:
         with ours():
@@ -290,6 +305,7 @@ class SqliteStore:
             columns["format"],
             columns["sources"],
             columns["config"],
+            columns.get("detected"),
         )
         with self._block():
             return int(self._connection.execute(query("insert_run"), values).fetchone()[0])

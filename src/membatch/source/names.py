@@ -1,0 +1,187 @@
+"""The files that names, globs, folders and archives stand for, and which reader each has.
+
+Rule: those of one name come in the order of their bytes; a member of a zip archive is a file of its own, named
+ARCHIVE.zip/MEMBER. A record never learns more of a file than its name without folder.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatch
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Final
+
+from membatch.errors import SourceError
+from membatch.layout import PLAIN, Layout
+from membatch.source import json_array, json_members, jsonl, parquet, table, text
+from membatch.source.chunk import Reader
+from membatch.source.stream import COMPRESSIONS, STANDARD_INPUT, member_of, opened_archive
+
+ENTRY_POINTS: Final = "membatch.sources"
+ARCHIVE: Final = ".zip"
+
+SOURCES: Final[Mapping[str, Reader]] = {
+    ".jsonl": Reader(jsonl.read),
+    ".ndjson": Reader(jsonl.read),
+    ".json": Reader(json_array.read),
+    ".csv": Reader(table.read_csv, flat=True),
+    ".tsv": Reader(table.read_tsv, flat=True),
+    ".parquet": Reader(parquet.read, flat=True),
+}
+# Of a folder these count only where a format asks for them, or where there is nothing else.
+TEXTS: Final[Mapping[str, Reader]] = {".md": Reader(text.read_whole), ".txt": Reader(text.read_whole)}
+
+
+def known_sources() -> dict[str, Reader]:
+    """Return all readers by file suffix: the built-in ones, and those that other packages add by entry point."""
+    readers = dict(SOURCES)
+    for point in entry_points(group=ENTRY_POINTS):
+        readers[f".{point.name}"] = point.load()
+    return readers
+
+
+def expand(names: Sequence[str | os.PathLike[str]], layout: Layout = PLAIN) -> list[str]:
+    """Return the files that names, globs, folders and archives stand for, those of one name in the order of bytes.
+
+    Of folders and archives, only what the layout asks for is taken. Raises SourceError for a missing file, a
+    glob without a match, a folder or archive without data, an unknown suffix.
+    """
+    paths: list[str] = []
+    for given in names:
+        name = os.fspath(given)
+        paths.extend([name] if name == STANDARD_INPUT else _expand_one(name, layout))
+    for path in paths:
+        if not _is_text(path):
+            shown = path.encode("utf-8", "backslashreplace").decode()
+            raise SourceError(f"{shown}: the name is not UTF-8: rename the file")
+    return paths
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _expand_one(name: str, layout: Layout) -> list[str]:
+    path = Path(name)
+    if path.is_dir():
+        files = [file for file in path.rglob("*") if file.is_file()]
+        seen = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+        return _chosen(name, map(str, seen), layout)
+    if path.exists() or member_of(name) is not None:
+        if name.lower().endswith(ARCHIVE):
+            with opened_archive(name) as archive:
+                members = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+            return _chosen(name, [f"{name}/{member}" for member in members if _is_seen(member)], layout)
+        reader_of(name, layout if layout.suffixes else Layout(suffixes=tuple(TEXTS)))
+        return [name]
+    if glob.has_magic(name):
+        found = sorted((file for file in glob.glob(name, recursive=True) if Path(file).is_file()), key=os.fsencode)
+        files_of_glob = [path for file in found for path in _expand_one(file, layout)]
+        if files_of_glob:
+            return files_of_glob
+        raise SourceError(f"no file matches {name}")
+    raise SourceError(f"no such file: {name}")
+
+
+def _is_seen(member: str) -> bool:
+    return not any(part.startswith((".", "__MACOSX")) for part in member.split("/"))
+
+
+def _chosen(name: str, files: Iterable[str], layout: Layout) -> list[str]:
+    """Return those of the files in a folder or archive that hold data, in order."""
+    by_suffix = {file: suffix_of(file) for file in files}
+    wanted = set(layout.suffixes) or set(known_sources())
+    chosen = [file for file, suffix in by_suffix.items() if suffix in wanted]
+    if not chosen and not layout.suffixes:
+        chosen = [file for file, suffix in by_suffix.items() if suffix in TEXTS]
+    if not chosen:
+        raise SourceError(
+            f"{_kind(name)} {name} holds no data: expected {', '.join(sorted(wanted))} files, also compressed"
+        )
+    if layout.names:
+        left = [file for file in chosen if is_named(file, layout)]
+        if not left:
+            raise SourceError(f"{_kind(name)} {name} holds no file named {' or '.join(layout.names)}")
+        chosen = left
+    return sorted(chosen, key=os.fsencode)
+
+
+def _kind(name: str) -> str:
+    return "folder" if Path(name).is_dir() else "archive"
+
+
+def is_named(path: str, layout: Layout) -> bool:
+    """Return whether a file of a folder or archive has a name that the layout asks for."""
+    return not layout.names or any(fnmatch(Path(path).name.lower(), pattern) for pattern in layout.names)
+
+
+def is_inside(path: str, name: str) -> bool:
+    """Return whether a path was found in a folder or archive of that name, not named itself."""
+    return path != name and (Path(name).is_dir() or name.lower().endswith(ARCHIVE))
+
+
+def suffix_of(path: str) -> str:
+    """Return the suffix that says what a file holds, whether it is compressed or not."""
+    stem, suffix = os.path.splitext(path.lower())
+    return os.path.splitext(stem)[1] if suffix in COMPRESSIONS else suffix
+
+
+def stem_of(path: str) -> str:
+    """Return a file's name without folder, suffix and compression."""
+    name = Path(path).name
+    stem, suffix = os.path.splitext(name)
+    return os.path.splitext(stem)[0] if suffix.lower() in COMPRESSIONS else stem
+
+
+def reader_of(path: str, layout: Layout = PLAIN, *, is_wrapped: bool = False) -> Reader:
+    """Return the reader for a path by its suffix, standard input being JSON lines; raises SourceError.
+
+    Text files are read for a layout that names their suffix only: without a format they hold no records.
+    """
+    if path == STANDARD_INPUT:
+        return SOURCES[".jsonl"]
+    known = {**{suffix: TEXTS[suffix] for suffix in layout.suffixes if suffix in TEXTS}, **known_sources()}
+    suffix = suffix_of(path)
+    if suffix not in known:
+        expected = ", ".join(known)
+        raise SourceError(f"{path}: unknown kind of file {suffix or '(no suffix)'!r}: expected {expected}")
+    if suffix == ".parquet" and (path.lower().endswith(COMPRESSIONS) or member_of(path) is not None):
+        raise SourceError(f"{path}: Parquet is compressed inside; decompress the file first")
+    if suffix == ".json" and is_wrapped:
+        return Reader(partial(json_members.read, layout.members))
+    if suffix in (".csv", ".tsv") and (layout.columns or not layout.quoted):
+        delimiter = "," if suffix == ".csv" else "\t"
+        columns = layout.columns if suffix in layout.unnamed else ()
+        return Reader(partial(table.read, delimiter, columns=columns, quoted=layout.quoted), flat=True)
+    if suffix in TEXTS and layout.lines:
+        return Reader(text.read_lines)
+    return known[suffix]
+
+
+def rest_around(path: str, layout: Layout, limit: int) -> dict[str, object] | None:
+    """Return what stands around the items of a wrapper object; None where the file is none."""
+    if not layout.members or path == STANDARD_INPUT or suffix_of(path) != ".json":
+        return None
+    return json_members.rest_of(layout.members, path, limit)
+
+
+__all__ = [
+    "ENTRY_POINTS",
+    "SOURCES",
+    "expand",
+    "is_inside",
+    "is_named",
+    "known_sources",
+    "reader_of",
+    "rest_around",
+    "stem_of",
+    "suffix_of",
+]
