@@ -107,11 +107,11 @@ class Inspection:
 
     def batches(self) -> Iterator[CheckedBatch]:
         """Yield all batches by number."""
-        counts = {
-            table: _Counts(self._execute(f"SELECT batch, count(*) FROM {table} GROUP BY 1 ORDER BY 1"))
-            for table in TABLES
-        }
         with ours():
+            counts = {
+                table: _Counts(self._execute(f"SELECT batch, count(*) FROM {table} GROUP BY 1 ORDER BY 1"))
+                for table in TABLES
+            }
             for row in self._execute(query("check_batches")):
                 rows = {table: count.of(row[0]) for table, count in counts.items()}
                 yield CheckedBatch._make([*row, rows])
