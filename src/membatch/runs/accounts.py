@@ -10,11 +10,18 @@ from typing import Any
 import msgspec
 
 from membatch.config import Config, hide_password
+<<<<<<< HEAD
 from membatch.errors import CODES, ConfigError
 from membatch.plan import MemoryKey
 from membatch.report import MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
 from membatch.report.samples import sample_of, shortened
 from membatch.report.tally import Tally, add, rates
+=======
+from membatch.errors import ConfigError, advice_on
+from membatch.report import MAX_SAMPLES, Account, Report, report_of
+from membatch.report.samples import sample_of
+from membatch.report.tally import Tally, add
+>>>>>>> b6bbf2d (Test resuming from every kind of source; rejects tell their run and always what to do)
 from membatch.runs.inputs import with_choices
 from membatch.store import RunRow, Store, open_store
 
@@ -81,10 +88,10 @@ def list_rejects(run: int | None, url: str) -> Iterator[str]:
             raise ConfigError(f"there is no run {run or ''} in {hide_password(url)}: see `membatch runs`")
         names = [file["path"] for file in msgspec.json.decode(row.sources)["files"]]
         for reject in reader.rejects(row.run):
-            entry = reject._asdict()
+            entry = {"run": row.run, **reject._asdict()}
             entry["source"] = names[reject.source]
             entry["errors"] = msgspec.json.decode(reject.errors)
-            entry["advice"] = CODES[reject.code].advice if reject.code in CODES else None
+            entry["advice"] = advice_on(reject.code)
             try:
                 entry["raw"] = reject.raw.decode()
             except UnicodeDecodeError:
