@@ -27,6 +27,9 @@ from membatch.source.unreadable import too_long
 ENTRY_POINTS: Final = "membatch.sources"
 _SAMPLE: Final = 64 * 1024
 
+# A batch closes at about this many bytes, however few records they are.
+BATCH_BYTES: Final = 64 * 1024 * 1024
+
 SOURCES: Final[Mapping[str, Reader]] = {
     ".jsonl": Reader(jsonl.read),
     ".ndjson": Reader(jsonl.read),
@@ -173,20 +176,23 @@ def batches(
     A batch spans sources, but not flat and other ones. The checkpoint's done records of the first item are
     to be skipped.
     """
-    batch = _new(start, skip=start.index, flat=False)
+    batch, held = _new(start, skip=start.index, flat=False), 0
     for source, flat, chunk in chunks:
         if flat != batch.flat:
             if batch.items:
                 yield batch
-            batch = _new(batch.after, skip=batch.skip if not batch.items else 0, flat=flat)
+            batch, held = _new(batch.after, skip=batch.skip if not batch.items else 0, flat=flat), 0
         at = 0
         while at < len(chunk.items):
             take = min(max(1, size() - len(batch.items)), len(chunk.items) - at)
+            while take > 1 and held + sum(map(len, chunk.items[at : at + take])) > BATCH_BYTES:
+                take //= 2
             _take(batch, source, chunk, at, at + take)
+            held += sum(map(len, chunk.items[at : at + take]))
             at += take
-            if len(batch.items) >= size():
+            if len(batch.items) >= size() or held > BATCH_BYTES:
                 yield batch
-                batch = _new(batch.after, skip=0, flat=flat)
+                batch, held = _new(batch.after, skip=0, flat=flat), 0
     if batch.items:
         yield batch
 
