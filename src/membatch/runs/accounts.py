@@ -10,18 +10,11 @@ from typing import Any
 import msgspec
 
 from membatch.config import Config, hide_password
-<<<<<<< HEAD
-from membatch.errors import CODES, ConfigError
+from membatch.errors import ConfigError, advice_on
 from membatch.plan import MemoryKey
 from membatch.report import MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
 from membatch.report.samples import sample_of, shortened
 from membatch.report.tally import Tally, add, rates
-=======
-from membatch.errors import ConfigError, advice_on
-from membatch.report import MAX_SAMPLES, Account, Report, report_of
-from membatch.report.samples import sample_of
-from membatch.report.tally import Tally, add
->>>>>>> b6bbf2d (Test resuming from every kind of source; rejects tell their run and always what to do)
 from membatch.runs.inputs import with_choices
 from membatch.store import RunRow, Store, open_store
 

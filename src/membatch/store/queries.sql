@@ -328,6 +328,7 @@ WHERE NOT EXISTS (
 SELECT 'review ' || review FROM review
 WHERE (older >= younger AND state NOT IN ('accepted', 'closed'))
 OR state NOT IN ('open', 'accepted', 'rejected', 'closed')
+OR NOT json_valid(guards)
 OR (state = 'open' AND (closed_by IS NOT NULL OR decided_in IS NOT NULL));
 
 -- name: check_numbers: runs whose batches are not numbered without a gap
