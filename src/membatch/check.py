@@ -7,7 +7,7 @@ is named with its place. Memory use does not depend on the size of the store, on
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -100,6 +100,8 @@ def _faults(inspection: Inspection, looked_at: dict[str, int]) -> Iterator[Fault
             yield from part
         except StoreError as error:  # a part that cannot be read leaves the others
             yield Fault("file", "database", str(error))
+        except (TypeError, ValueError, LookupError, AttributeError) as error:  # damage leaves values of any kind
+            yield Fault("file", "database", f"holds a value that cannot be: {type(error).__name__}: {error}")
 
 
 def _versions(facts: dict[str, str]) -> Iterator[Fault]:
@@ -208,6 +210,8 @@ class _Records:
 
     def _memory(self, memory: CheckedMemory, lines: _Lines) -> Iterator[Fault]:
         where = f"memory {memory.memory}"
+        if not _are_json((memory.stated,)):
+            yield Fault("record", where, "what its records stated cannot be read")
         valid = self._validate(memory.record.encode())
         if isinstance(valid, Invalid):
             yield Fault("record", where, f"its record does not validate: {valid.message}")
@@ -223,6 +227,8 @@ class _Records:
 
     def _absorbed(self, memory: CheckedMemory, merge: CheckedMerge) -> Iterator[Fault]:
         where = f"memory {memory.memory} merge {merge.merge}"
+        if not _are_json(merge.documents):
+            yield Fault("lineage", where, "its rules, conflicts, guards or what was stated before cannot be read")
         if merge.moved is None:
             yield from self._fingerprint(where, merge.record.encode(), merge.fingerprint, memory.scope, None)
         elif isinstance(valid := self._validate(merge.record.encode()), Invalid):
@@ -310,6 +316,16 @@ class _Lines:
         if self._is_lost:
             return {}
         return {line: (state, self._fingerprints[line]) for line, state in self._states.items()}
+
+
+def _are_json(texts: Iterable[str | None]) -> bool:
+    for text in texts:
+        if text is not None:
+            try:
+                _decode(text)
+            except (msgspec.MsgspecError, ValueError, TypeError):
+                return False
+    return True
 
 
 def _texts_of(record: Document) -> set[int]:

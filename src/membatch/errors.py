@@ -181,3 +181,8 @@ CODES: Final[dict[str, Code]] = {
         "internal", "membatch met an error that it did not foresee", "Please report it with the stack trace."
     ),
 }
+
+
+def advice_on(code: str) -> str:
+    """Return what to do about a rejection's code; a field error's code ends in its kind."""
+    return CODES[code].advice if code in CODES else FIELD_KINDS.get(code.rpartition("-")[2], ("", ""))[1]

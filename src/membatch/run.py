@@ -5,6 +5,7 @@ Rule: nothing is decided before the batch before it has committed; what was not 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import random
 import signal
@@ -192,7 +193,8 @@ def prepared(raws: Iterable[RawBatch], prepare: Prepare, workers: int, clock: Cl
                 batch = prepare(raw)
             yield batch
         return
-    with ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(prepare,)) as pool:
+    pool = ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(prepare,))
+    try:
         ahead: list[Future[Batch]] = []
         for raw in source:
             ahead.append(pool.submit(_in_worker, raw))
@@ -202,6 +204,9 @@ def prepared(raws: Iterable[RawBatch], prepare: Prepare, workers: int, clock: Cl
                 yield batch
         for future in ahead:
             yield future.result()
+    finally:
+        with contextlib.suppress(KeyboardInterrupt):  # it is ending already
+            pool.shutdown(cancel_futures=True)
 
 
 def _timed(raws: Iterator[RawBatch], clock: Clock) -> Iterator[RawBatch]:

@@ -203,3 +203,14 @@ def test_an_unknown_suffix_is_refused_with_what_is_known(tmp_path: Path) -> None
 def test_a_decompression_bomb_is_read_past_in_little_memory(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl.gz").write_bytes(gzip.compress(b"\0" * 300_000_000))
     assert items(tmp_path / "in.jsonl.gz") == ["too-long"]
+
+
+def test_a_batch_of_long_records_closes_at_its_bytes(tmp_path: Path) -> None:
+    line = b'{"summary": "' + b"x" * 10_000_000 + b'"}\n'
+    (tmp_path / "in.jsonl").write_bytes(line * 20)
+    sizes = [
+        len(raw.items)
+        for raw in read([look_at(str(tmp_path / "in.jsonl"))], Checkpoint(), SourceSettings(), lambda: 50)
+    ]
+    assert sum(sizes) == 20
+    assert max(sizes) * len(line) < 100_000_000

@@ -53,7 +53,8 @@ def main() -> NoReturn:
     """Run the command line; exits with one of the codes of DESIGN."""
     try:
         code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
+        click.echo("membatch: interrupted at once; go on with `membatch resume`", err=True)
         code = 130
     except click.ClickException as error:
         error.show()
@@ -63,9 +64,6 @@ def main() -> NoReturn:
 
         click.echo(f"membatch: {printable(str(error))}", err=True)
         code = error.exit_code
-    except KeyboardInterrupt:
-        click.echo("membatch: interrupted at once; go on with `membatch resume`", err=True)
-        code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from membatch.errors import CODES, FIELD_KINDS
+from membatch.errors import advice_on
 from membatch.report import SAMPLE_LENGTH
 
 
@@ -21,14 +21,13 @@ def sample_of(
     redact: bool,
 ) -> dict[str, Any]:
     """Return one sample: where the record is, what is wrong with it, what to do, how it begins."""
-    advice = CODES[code].advice if code in CODES else FIELD_KINDS.get(code.rpartition("-")[2], ("", ""))[1]
     sample: dict[str, Any] = {
         "source": source,
         "line": line,
         "offset": offset,
         "category": category,
         "code": code,
-        "advice": advice,
+        "advice": advice_on(code),
     }
     if not redact:
         text = raw[: 4 * SAMPLE_LENGTH].decode("utf-8", "replace")

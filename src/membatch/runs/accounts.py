@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from membatch.config import Config, hide_password
-from membatch.errors import CODES, ConfigError
+from membatch.errors import ConfigError, advice_on
 from membatch.plan import MemoryKey
 from membatch.report import MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
 from membatch.report.samples import sample_of, shortened
@@ -81,10 +81,10 @@ def list_rejects(run: int | None, url: str) -> Iterator[str]:
             raise ConfigError(f"there is no run {run or ''} in {hide_password(url)}: see `membatch runs`")
         names = [file["path"] for file in msgspec.json.decode(row.sources)["files"]]
         for reject in reader.rejects(row.run):
-            entry = reject._asdict()
+            entry = {"run": row.run, **reject._asdict()}
             entry["source"] = names[reject.source]
             entry["errors"] = msgspec.json.decode(reject.errors)
-            entry["advice"] = CODES[reject.code].advice if reject.code in CODES else None
+            entry["advice"] = advice_on(reject.code)
             try:
                 entry["raw"] = reject.raw.decode()
             except UnicodeDecodeError:

@@ -24,6 +24,7 @@ from membatch.source.stream import STANDARD_INPUT, member_of
 from membatch.source.unreadable import too_long
 
 _SAMPLE: Final = 64 * 1024
+# A batch closes at about this many bytes, however few records they are.
 MOST_BYTES: Final = 48 << 20
 
 
@@ -113,11 +114,10 @@ def batches(
 ) -> Iterator[RawBatch]:
     """Yield items in batches of at most `size()`, given chunks with their source's number and whether it is flat.
 
-    A batch ends with the chunk that brings it to MOST_BYTES: an item may be a conversation of many records. It
+    A batch closes at about MOST_BYTES: an item may be a conversation of many records. It
     spans sources, but not flat and other ones. The checkpoint's done records of the first item are to be skipped.
     """
-    batch = _new(start, skip=start.index, flat=False)
-    held = 0
+    batch, held = _new(start, skip=start.index, flat=False), 0
     for source, flat, chunk in chunks:
         if flat != batch.flat:
             if batch.items:
@@ -128,8 +128,10 @@ def batches(
             if documents:
                 batch.documents[source] = documents[source]
             take = min(max(1, size() - len(batch.items)), len(chunk.items) - at)
+            while take > 1 and held + sum(map(len, chunk.items[at : at + take])) > MOST_BYTES:
+                take //= 2
             _take(batch, source, chunk, at, at + take)
-            held += sum(map(len, batch.items[-take:]))
+            held += sum(map(len, chunk.items[at : at + take]))
             at += take
             if len(batch.items) >= size() or held >= MOST_BYTES:
                 yield batch

@@ -40,6 +40,7 @@ class ByteStream:
     """The decompressed bytes of one source; `read` gives at most `CHUNK` bytes, b"" at the end."""
 
     def __init__(self, path: str) -> None:
+        self._path = path
         self._read_bytes = 0
         self._raw: BinaryIO | None = None
         suffix = Path(path).suffix.lower()
@@ -87,8 +88,10 @@ class ByteStream:
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             raise Unreadable("compression", f"the compressed stream is damaged or cut short: {error}") from None
         except OSError as error:
-            code = "compression" if self._is_compressed and error.errno is None else "read-error"
-            raise Unreadable(code, f"reading failed: {error}") from None
+            if error.errno is not None:  # not the fault of what the file says: nothing of it is rejected
+                reason = f"reading {self._path} failed: {error.strerror}"
+                raise SourceError(f"{reason}: when it can be read again, go on with `membatch resume`") from None
+            raise Unreadable("compression", f"the compressed stream is damaged: {error}") from None
         except Exception as error:
             if type(error).__name__ != "ZstdError":
                 raise

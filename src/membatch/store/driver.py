@@ -53,5 +53,7 @@ def ours() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise translated(error) from error
+    except UnicodeDecodeError as error:  # SQLite quotes the damage in its message
+        raise SurroundingsError(f"the store cannot be used: {_WORDS['SQLITE_CORRUPT']}") from error
     except MemoryError as error:
         raise SurroundingsError("memory ran out; free some, then resume") from error

@@ -46,6 +46,7 @@ class CheckedMemory(NamedTuple):
     id: str
     scope: str
     record: str
+    stated: str | None
     fingerprint: CheckedFingerprint
 
 
@@ -57,6 +58,7 @@ class CheckedMerge(NamedTuple):
     record: str
     reverse: str
     moved: str | None
+    documents: tuple[str | None, ...]  # the rest of what it holds as JSON
     fingerprint: CheckedFingerprint
 
 
@@ -107,11 +109,11 @@ class Inspection:
 
     def batches(self) -> Iterator[CheckedBatch]:
         """Yield all batches by number."""
-        counts = {
-            table: _Counts(self._execute(f"SELECT batch, count(*) FROM {table} GROUP BY 1 ORDER BY 1"))
-            for table in TABLES
-        }
         with ours():
+            counts = {
+                table: _Counts(self._execute(f"SELECT batch, count(*) FROM {table} GROUP BY 1 ORDER BY 1"))
+                for table in TABLES
+            }
             for row in self._execute(query("check_batches")):
                 rows = {table: count.of(row[0]) for table, count in counts.items()}
                 yield CheckedBatch._make([*row, rows])
@@ -124,14 +126,14 @@ class Inspection:
     def memories(self) -> Iterator[CheckedMemory]:
         """Yield all memories, the youngest first."""
         with ours():
-            for key, identity, scope, record, *columns in self._execute(query("check_memories")):
-                yield CheckedMemory(key, identity, scope, record, CheckedFingerprint(*columns))
+            for row in self._execute(query("check_memories")):
+                yield CheckedMemory._make([*row[:5], CheckedFingerprint._make(row[5:])])
 
     def merges(self) -> Iterator[CheckedMerge]:
         """Yield all lineage: by memory, the youngest first, the newest merge of each first."""
         with ours():
-            for memory, merge, record, reverse, moved, *columns in self._execute(query("check_merges")):
-                yield CheckedMerge(memory, merge, record, reverse, moved, CheckedFingerprint(*columns))
+            for row in self._execute(query("check_merges")):
+                yield CheckedMerge._make([*row[:5], row[5:9], CheckedFingerprint._make(row[9:])])
 
 
 class _Counts:

@@ -330,6 +330,7 @@ WHERE NOT EXISTS (
 SELECT 'review ' || review FROM review
 WHERE (older >= younger AND state NOT IN ('accepted', 'closed'))
 OR state NOT IN ('open', 'accepted', 'rejected', 'closed')
+OR NOT json_valid(guards)
 OR (state = 'open' AND (closed_by IS NOT NULL OR decided_in IS NOT NULL));
 
 -- name: check_numbers: runs whose batches are not numbered without a gap
@@ -347,14 +348,14 @@ SELECT moved ->> '$.memory[3]', count(*) FROM merge WHERE moved IS NOT NULL AND 
 
 -- name: check_memories: all memories with the fingerprint of their first founder, the youngest first
 SELECT
-    memory.memory, id, memory.match_scope, record,
+    memory.memory, id, memory.match_scope, record, stated,
     founder, digest, content_hash, id_hash, fingerprint.match_scope, tokens
 FROM memory LEFT JOIN fingerprint ON fingerprint.memory = memory.memory AND number = 0
 ORDER BY memory.memory DESC;
 
 -- name: check_merges: all lineage with the fingerprints of what was absorbed, the newest first
 SELECT
-    merge.memory, merge, record, reverse, moved,
+    merge.memory, merge, record, reverse, moved, rules, conflicts, guards, stated_before,
     founder, digest, content_hash, id_hash, match_scope, tokens
 FROM merge LEFT JOIN fingerprint ON fingerprint.memory = merge.memory AND number = merge
 WHERE unmerged_in IS NULL

@@ -1,0 +1,214 @@
+"""Going on where a run stopped: exactly once, from every kind of source, from anywhere, a retry too."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import json
+import lzma
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from membatch import Config, ConfigError, Report, SourceError, check, process, resume, retry, undo
+from membatch.config import BatchSettings, DedupSettings, ToleranceSettings
+from membatch.plan import Plan
+from tests.laws.data import memory_data
+
+from .command import lines, membatch, report_of
+
+COUNT = 60
+
+
+def config(path: Path, **tolerance: Any) -> Config:
+    return Config(
+        store=f"sqlite:///{path}",
+        batch=BatchSettings(size=7),
+        dedup=DedupSettings(strategy="exact"),
+        tolerance=ToleranceSettings(max_error_rate=None, **tolerance),
+    )
+
+
+def records() -> list[dict[str, Any]]:
+    return [{"summary": "" if n % 9 == 4 else f"record {n % 50}", "kind": f"k{n}"} for n in range(COUNT)]
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write rows the way that the file's suffix says."""
+    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    match "".join(path.suffixes):
+        case ".jsonl":
+            path.write_bytes(text)
+        case ".json":
+            path.write_text(json.dumps(rows, indent=1))
+        case ".jsonl.gz":
+            path.write_bytes(gzip.compress(text[:700]) + gzip.compress(text[700:]))
+        case ".jsonl.bz2":
+            path.write_bytes(bz2.compress(text))
+        case ".jsonl.xz":
+            path.write_bytes(lzma.compress(text))
+        case ".jsonl.zst":
+            path.write_bytes(zstandard.compress(text))
+        case ".json.gz":
+            path.write_bytes(gzip.compress(json.dumps(rows).encode()))
+        case ".csv":
+            with path.open("w", newline="") as stream:
+                writer = csv.DictWriter(stream, ["summary", "kind"])
+                writer.writeheader()
+                writer.writerows({**row, "kind": row["kind"] + ",\n"} for row in rows)
+        case ".parquet":
+            pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=11)
+    return path
+
+
+class DiedError(Exception):
+    """What ends a run in the middle, as if the process had died after a commit."""
+
+
+def aborts_after(batches: int) -> Any:
+    seen = []
+
+    def observe(plan: Plan, _: object) -> None:
+        seen.append(len(plan.steps))
+        if len(seen) == batches:
+            raise DiedError
+
+    return observe
+
+
+def by_little_steps(sources: list[Path], settings: Config) -> Report:
+    """Load sources, dying after each second batch and resuming until it is done."""
+    try:
+        return process([str(path) for path in sources], config=settings, observers=[aborts_after(2)])
+    except DiedError:
+        pass
+    while True:
+        try:
+            report = resume(config=settings, observers=[aborts_after(2)])
+            assert report is not None
+            return report
+        except DiedError:
+            continue
+
+
+SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".jsonl.bz2", ".jsonl.xz", ".jsonl.zst", ".json.gz", ".csv", ".parquet")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_each_kind_of_file_goes_on_exactly_once(suffix: str, tmp_path: Path) -> None:
+    source = write(tmp_path / f"in{suffix}", records())
+    whole = process(source, config=config(tmp_path / "whole.db"))
+    report = by_little_steps([source], config(tmp_path / "a.db"))
+    assert (report.status, report.counts) == ("done", whole.counts)
+    assert memory_data(tmp_path / "a.db") == memory_data(tmp_path / "whole.db")
+    assert check(f"sqlite:///{tmp_path}/a.db").is_whole
+
+
+def test_many_files_of_many_kinds_go_on_as_one_input(tmp_path: Path) -> None:
+    sources = [write(tmp_path / f"{n}{suffix}", records()[n : n + 13]) for n, suffix in enumerate(SUFFIXES)]
+    whole = process([str(path) for path in sources], config=config(tmp_path / "whole.db"))
+    report = by_little_steps(sources, config(tmp_path / "a.db"))
+    assert report.counts == whole.counts
+    assert memory_data(tmp_path / "a.db") == memory_data(tmp_path / "whole.db")
+
+
+def test_files_that_are_done_may_change_and_those_to_come_may_not(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"{name}.jsonl", records()[:14]) for name in "ab")
+    with pytest.raises(DiedError):
+        process([str(first), str(second)], config=config(tmp_path / "a.db"), observers=[aborts_after(3)])
+    first.write_text("")
+    kept = second.read_text()
+    second.write_text(kept.replace("record", "letter"))
+    with pytest.raises(SourceError, match=r"b\.jsonl has other content now"):
+        resume(config=config(tmp_path / "a.db"))
+    second.write_text(kept)
+    with pytest.raises(SourceError, match="written to since"):
+        resume(config=config(tmp_path / "a.db"))
+    report = resume(config=config(tmp_path / "a.db"), force=True)
+    assert report is not None
+    assert report.counts.read == 28
+
+
+def test_a_run_is_resumed_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").mkdir()
+    write(tmp_path / "there" / "in.jsonl", records())
+    monkeypatch.chdir(tmp_path / "there")
+    with pytest.raises(DiedError):
+        process("in.jsonl", config=config(tmp_path / "a.db"), observers=[aborts_after(2)])
+    monkeypatch.chdir(tmp_path / "here")
+    report = resume(config=config(tmp_path / "a.db"))
+    assert report is not None
+    assert (report.counts.read, report.sources) == (COUNT, ["in.jsonl"])
+
+
+def test_a_finished_run_never_silences_another_input(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", records())
+    process(source, config=config(tmp_path / "a.db"))
+    assert resume(config=config(tmp_path / "a.db")) is None
+    write(source, [{"summary": f"new {n}"} for n in range(COUNT)])
+    assert process(source, config=config(tmp_path / "a.db")).counts.inserted == COUNT
+
+
+def test_a_retry_that_died_is_resumed_exactly_once(tmp_path: Path) -> None:
+    source = lines(tmp_path / "in.jsonl", *({"id": "x", "summary": f"text {n}"} for n in range(40)))
+    settings = config(tmp_path / "a.db")
+    process(source, config=settings)
+    update = Config(
+        store=settings.store,
+        batch=settings.batch,
+        dedup=DedupSettings(strategy="exact", same_id="update"),
+        tolerance=settings.tolerance,
+    )
+    with pytest.raises(DiedError):
+        retry(1, config=update, observers=[aborts_after(2)])
+    for _ in range(2):
+        with pytest.raises(DiedError):
+            resume(config=update, observers=[aborts_after(1)])
+    report = resume(config=update)
+    assert report is not None
+    assert (report.kind, report.counts.read, report.counts.merged) == ("retry", 39, 39)
+    connection = sqlite3.connect(tmp_path / "a.db")
+    assert connection.execute("SELECT count(*), count(resolved_by) FROM reject").fetchone() == (39, 39)
+    assert connection.execute("SELECT count(*) FROM merge").fetchone() == (39,)
+    connection.close()
+    assert check(settings.store).is_whole
+
+
+def test_a_retry_that_the_tolerance_stopped_goes_on_with_the_next_reject(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", [{"summary": ""} for _ in range(30)])
+    process(source, config=config(tmp_path / "a.db"))
+    stopped = retry(1, config=config(tmp_path / "a.db", max_errors=9))
+    assert (stopped.status, stopped.counts.read) == ("stopped", 10)
+    report = resume(config=config(tmp_path / "a.db", max_errors=100))
+    assert report is not None
+    assert (report.status, report.counts.read, report.counts.rejected) == ("done", 30, 30)
+
+
+def test_an_undone_run_is_not_resumed(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", records())
+    settings = config(tmp_path / "a.db")
+    with pytest.raises(DiedError):
+        process(source, config=settings, observers=[aborts_after(2)])
+    undo(1, store=settings.store)
+    assert resume(config=settings) is None
+    with pytest.raises(ConfigError, match="undone"):
+        resume(1, config=settings)
+
+
+def test_each_reject_tells_where_what_and_what_to_do(tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", {"summary": "fine"}, {"summary": ""}, {"summary": "x", "confidence": 7})
+    membatch("run", "in.jsonl", "--strategy", "exact", folder=tmp_path)
+    rejects = [json.loads(line) for line in membatch("rejects", folder=tmp_path).stdout.splitlines()]
+    for number, reject in enumerate(rejects):
+        place = {name: reject[name] for name in ("run", "batch", "source", "line")}
+        assert place == {"run": 1, "batch": 1, "source": "in.jsonl", "line": number + 2}
+        assert all(reject[name] for name in ("offset", "category", "code", "message", "advice", "errors", "raw"))
+    again = report_of(membatch("retry", 1, "--json", folder=tmp_path))
+    assert (again["counts"]["read"], again["counts"]["rejected"]) == (2, 2)
