@@ -246,7 +246,8 @@ class _Decider:
                 if key not in led_to:
                     found.append(Candidate(key, "similar", hit.shared, hit.union))
         if len(found) > 1:
-            found.sort(key=lambda candidate: (-Fraction(candidate.shared, candidate.union), candidate.memory))
+            # Quotients of integers this small order as the fractions do, and equal ones are equal.
+            found.sort(key=lambda candidate: (-candidate.shared / candidate.union, candidate.memory))
         return found
 
     def _judge(self, record: int, memory: MemoryKey, *, equal_hashes: bool) -> guards.Judgement:

@@ -236,8 +236,9 @@ def judge(guards: Mapping[str, GuardRow], record: Facts, memory: Facts, *, equal
     texts_say_same: bool | None = True if equal_hashes else None
     for name, row in guards.items():
         if not row.asks_equal_hashes:
-            if texts_say_same is None:
-                texts_say_same = _differ_plainly(record.document, memory.document)
+            if texts_say_same is None:  # where the facts of both are there already, they are quicker
+                has_facts = "summary" in record.__dict__ and "summary" in memory.__dict__
+                texts_say_same = not has_facts and _differ_plainly(record.document, memory.document)
             if texts_say_same:
                 continue
         verdict = row.judge(record, memory)
