@@ -33,7 +33,7 @@ class Fuzz:
     def __init__(self) -> None:
         from membatch.similarity.tokens import tokenize
 
-        config = Config()
+        config = Config(mapping={"fields": {"summary": "/summary", "kind": {"constant": "fuzz"}}})
         self._formats = {name: Prepare(config, name, tokenize) for name in known_formats()}
         self._again = Prepare(config, "membatch", tokenize)
         self.outcomes: Counter[str] = Counter()
