@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from membatch import fingerprint, validate_memory
+from membatch import Memory, fingerprint, validate_memory
+from membatch.consistency import Valid, is_plain, settled
 from membatch.plan import Digest
+from membatch.spelling import canonical
 
 
 def prints(record: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -105,3 +110,63 @@ def test_ids_are_derived_from_the_origin_else_from_the_content() -> None:
         "[]", Digest(b"d" * 16)
     )
     assert derived({"summary": "a"})[14] == "5"
+
+
+def test_an_empty_text_is_as_one_that_is_absent() -> None:
+    absent, empty = ({"summary": "a"}, {"summary": "a", "content": "", "kind": "", "tags": [], "metadata": {}})
+    records = [validate_memory(record).memory for record in (absent, empty)]
+    assert records[0] == records[1]
+
+
+times = st.sampled_from(["2024-01-01T00:00:00Z", "2024-01-01T00:00:00+02:00", "2024-01-01T00:00:00", None])
+fields: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"summary": st.just("a")},
+    optional={
+        "content": st.sampled_from(["", "x", None]),
+        "kind": st.sampled_from(["", "x"]),
+        "participants": st.lists(
+            st.fixed_dictionaries(
+                {"id": st.sampled_from("xyz")}, optional={"metadata": st.dictionaries(st.just("n"), st.floats(0, 9))}
+            ),
+            max_size=3,
+        ),
+        "subject": st.sampled_from("xw"),
+        "source_message_ids": st.lists(st.sampled_from("ab"), max_size=3),
+        "tags": st.lists(st.sampled_from("ab"), max_size=3),
+        "scope": st.dictionaries(st.just("user_id"), st.just("u")),
+        "source": st.dictionaries(st.just("uri"), st.just("u")),
+        "emotional_context": st.fixed_dictionaries(
+            {},
+            optional={
+                "primary": st.sampled_from(["joy", "Joy", "glee"]),
+                "intensity": st.sampled_from([0, 1]),
+                "valence": st.sampled_from([-1, 0, 1]),
+                "temporal": st.dictionaries(st.just("t"), st.integers(0, 2**70)),
+            },
+        ),
+        "relationship_dynamics": st.fixed_dictionaries(
+            {}, optional={"participants": st.just([{"participant_id": "x"}]), "quality": st.just("good")}
+        ),
+        "metadata": st.dictionaries(
+            st.sampled_from("ab"), st.sampled_from([1, 2.5, 2**60, "x", True, None, [], {}, {"b": {"c": 0.5}}])
+        ),
+        "created_at": times,
+        "valid_from": times,
+        "valid_until": times,
+        "schema_version": st.sampled_from([1, 9]),
+    },
+)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(fields)
+def test_what_a_quick_look_finds_in_order_is_left_as_it_is(record: dict[str, Any]) -> None:
+    memory = msgspec.convert(canonical(record), Memory)
+    if is_plain(memory):
+        again = settled(msgspec.convert(canonical(record), Memory), 100, b"")
+        assert again == Valid(memory, (), False)
+
+
+def test_a_usual_record_needs_no_more_than_a_quick_look() -> None:
+    record = {"summary": "a", "subject": "x", "participants": [{"id": "x"}], "created_at": "2024-01-01T00:00:00Z"}
+    assert is_plain(msgspec.convert(record, Memory))

@@ -35,6 +35,7 @@ _EMPTY: Final = {
 }
 _NO_SCOPE, _NO_SOURCE, _NO_FEELING, _NO_DYNAMICS = _EMPTY.values()
 _NO_WARNINGS: Final[tuple[FieldWarning, ...]] = ()
+_TEXTS: Final = ("content", "kind")  # an empty one says nothing, like one that is absent
 _LISTS_OF_UNIQUE: Final = ("source_message_ids", "tags")
 _UTC: Final = dt.UTC
 _EXACT: Final = 2**53  # a double holds all whole numbers below it
@@ -62,7 +63,7 @@ def is_plain(memory: Memory) -> bool:
     for time in (memory.created_at, memory.occurred_at, memory.updated_at, memory.extracted_at, memory.valid_from):
         if time is not None and time.tzinfo is not _UTC:
             return False
-    if memory.valid_until is not None or memory.schema_version is not None:
+    if memory.valid_until is not None or memory.schema_version is not None or memory.content == "" or memory.kind == "":
         return False
     people = memory.participants
     if people:
@@ -136,6 +137,9 @@ def settled(memory: Memory, max_depth: int, raw: bytes, *, blind: bool = False) 
     for name, empty in _EMPTY.items():
         part = getattr(memory, name)
         if part is not None and part == empty:
+            setattr(memory, name, None)
+    for name in _TEXTS:
+        if getattr(memory, name) == "":
             setattr(memory, name, None)
     for name in _LISTS_OF_UNIQUE:
         values = getattr(memory, name)

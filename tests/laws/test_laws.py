@@ -31,6 +31,8 @@ LAWS = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 
+FEWER = settings(LAWS, max_examples=25)  # each example is many runs
+
 sizes = st.sampled_from([1, 2, 3, 5, 11, 1000])
 strategies = st.sampled_from(["memory-only", "exact", "similar"])
 same_id = st.sampled_from(["newer", "update", "reject"])
@@ -177,7 +179,7 @@ class TestLaws:
                 undo(number + 1, store=url)
                 assert memory_data(path) == states[number - 1]
 
-    @LAWS
+    @FEWER
     @given(st.data())
     def test_whatever_was_done_checks_and_is_undone_to_the_empty_store(self, store: str, data: st.DataObject) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -204,7 +206,7 @@ class TestLaws:
                 assert check(url).is_whole
             assert memory_data(path) == {"memory": [], "fingerprint": [], "merge": [], "review": []}
 
-    @LAWS
+    @FEWER
     @given(records_of(8, 30), sizes)
     def test_an_unmerged_record_is_the_youngest_memory_and_its_survivor_is_as_before(
         self, store: str, values: list[Any], size: int
