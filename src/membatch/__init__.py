@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from membatch.memory import Memory
     from membatch.report import Report
     from membatch.reversal import undo, unmerge
-    from membatch.runs import convert, process, report, resume, retry, validate
+    from membatch.runs.accounts import report
+    from membatch.runs.conversion import convert
+    from membatch.runs.load import process, resume
+    from membatch.runs.retry import retry
+    from membatch.runs.validation import validate
     from membatch.validate import ValidationResult, validate_memory
 
 __version__ = "0.1.0"
