@@ -50,7 +50,7 @@ click.version_option(package_name="membatch")(cli)
 def main() -> NoReturn:
     """Run the command line; exits with one of the codes of DESIGN."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="membatch", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
         click.echo("membatch: interrupted at once; go on with `membatch resume`", err=True)
         code = 130
