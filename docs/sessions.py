@@ -32,6 +32,7 @@ _VARYING = (
     (re.compile(r"(?<=%)\s+[\d,]+$"), " RATE"),
     (re.compile(r"[\d,.]+ (bytes|[kMG]i?B)\b"), "SIZE"),
 )
+_PROGRESS = re.compile(r"[\d,]+ read, .*/s, ")  # written only by what takes a while
 ANY = "…"
 
 
@@ -48,7 +49,7 @@ def steps_of(block: str) -> list[Step]:
     for line in block.splitlines():
         if line.startswith("$ "):
             steps.append(Step(line[2:], []))
-        elif line.startswith("> ") and not steps[-1].printed:
+        elif line.startswith(">") and not steps[-1].printed:
             steps[-1] = Step(steps[-1].command + "\n" + line[2:], [])
         else:
             steps[-1].printed.append(line)
@@ -71,7 +72,8 @@ def run(step: Step, folder: Path) -> tuple[list[str], int]:
         timeout=120,
         check=False,
     )
-    return [line.rstrip() for line in done.stdout.splitlines() if line.strip()], done.returncode
+    lines = [line.rstrip() for line in done.stdout.splitlines() if line.strip() and not _PROGRESS.match(line)]
+    return lines, done.returncode
 
 
 def settled(line: str) -> str:
@@ -109,7 +111,8 @@ def replay(page: Path, write: bool) -> Iterator[str]:
                     yield f"{page.name}: $ {step.command}\n(exit code {code})\n{shown or printed}"
                     if not wrong:
                         step = Step(step.command, printed)
-                lines += ["$ " + step.command.replace("\n", "\n> "), *step.printed]
+                shown_command = "$ " + step.command.replace("\n", "\n> ")
+                lines += [line.rstrip() for line in [*shown_command.split("\n"), *step.printed]]
             blocks.append("\n".join(lines) + "\n")
     if write:
         found = iter(blocks)
