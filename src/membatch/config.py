@@ -220,7 +220,13 @@ def expected(name: str) -> str:
 def _in_words(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return " or ".join(json.dumps(value) for value in schema["enum"])
-    kinds = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list"}
+    kinds = {
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a table",
+    }
     text = kinds.get(schema.get("type", ""), "")
     least, most = schema.get("minimum"), schema.get("maximum")
     if least is not None:
