@@ -58,7 +58,7 @@ def test_a_store_with_runs_says_how_to_find_what_was_meant(tmp_path: Path) -> No
     (tmp_path / "m.jsonl").write_text('{"summary": "Anna moved to Oslo"}\n', "utf-8")
     membatch("run", "m.jsonl", "--strategy", "exact", folder=tmp_path)
     answers = {
-        "export --output out.xlsx": "use a name that ends in .jsonl, .csv",
+        "export --output out.xlsx": "use a name that ends in .jsonl",
         "undo 7": "there is no run 7 in sqlite:///memories.db: see `membatch runs`",
         "report 7": "see `membatch runs`",
         "history x": "`membatch export` shows all ids",

@@ -35,7 +35,7 @@ SECTIONS: Final = {
 
 cli = Commands(
     name="membatch",
-    help="Load large sets of memory records into a database: validated, de-duplicated, merged, none lost.",
+    help="Load large sets of memory records into a database, and never lose one.",
     epilog=examples(
         "membatch run memories.jsonl  # load a file into memories.db",
         "membatch report              # show what became of its records",
