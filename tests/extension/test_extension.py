@@ -1,4 +1,4 @@
-"""A package that is installed adds a source, a guard, a merge rule, a store by entry points; an observer is a callable."""
+"""A package that is installed adds one of each by entry points; an observer is a callable."""
 
 from __future__ import annotations
 
@@ -112,3 +112,18 @@ def test_an_observer_hears_of_each_batch_after_its_commit(site: Path, tmp_path: 
         check=True,
     )
     assert done.stdout.splitlines() == ["2 read, 1 new, held: ['b']", "1 read, 1 new, held: []"]
+
+
+def test_a_format_is_recognised_and_keeps_what_it_has_no_field_for(site: Path, tmp_path: Path) -> None:
+    lines(tmp_path / "book.jsonl", {"guest": "Eve", "wrote": "The view is lovely", "sure": 10, "room": 7}, {"sure": 3})
+    environment = {"PYTHONPATH": str(site)}
+    done = membatch("run", "book.jsonl", "--strategy", "exact", folder=tmp_path, environment=environment)
+    assert (done.returncode, b"read as visitors: its items hold guest and wrote" in done.stderr) == (1, True)
+    assert b"an entry needs guest and wrote" in done.stderr
+    stored = json.loads(membatch("export", folder=tmp_path).stdout)
+    assert (stored["subject"], stored["confidence"], stored["metadata"]) == (
+        "Eve",
+        1.0,
+        {"room": 7, "sure": 10},  # a value that was scaled stays there as it was
+    )
+    assert b"visitors" in membatch("formats", folder=tmp_path, environment=environment).stdout
