@@ -110,7 +110,8 @@ def replay(page: Path, write: bool) -> Iterator[str]:
                     shown = "\n".join(difflib.unified_diff(step.printed, printed, "page", "printed", lineterm=""))
                     yield f"{page.name}: $ {step.command}\n(exit code {code})\n{shown or printed}"
                     if not wrong:
-                        step = Step(step.command, printed)
+                        known = {settled(line): line for line in step.printed}
+                        step = Step(step.command, [known.get(settled(line), line) for line in printed])
                 shown_command = "$ " + step.command.replace("\n", "\n> ")
                 lines += [line.rstrip() for line in [*shown_command.split("\n"), *step.printed]]
             blocks.append("\n".join(lines) + "\n")

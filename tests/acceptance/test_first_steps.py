@@ -15,7 +15,9 @@ SLIPS = {
     "options before the command": ("--store sqlite:///a.db run m.jsonl", 2, "Options of a command follow it"),
     "an option misspelt": ("run m.jsonl --treshold 0.9", 2, "Did you mean '--threshold'?"),
     "no source": ("run", 2, "Missing argument 'SOURCES...'"),
-    "a file misspelt": ("run mm.jsonl", 4, "no such file: mm.jsonl"),
+    "a file misspelt": ("run records.json", 4, "no such file: records.json"),
+    "a file misspelt by a letter": ("run n.jsonl", 4, "did you mean m.jsonl?"),
+    "an address": ("run https://example.org/m.jsonl", 4, "download it first, or pipe it"),
     "another kind of file": ("run notes.txt", 4, "expected .jsonl"),
     "a file for a store": ("run m.jsonl --store memories.db", 2, "write sqlite:///memories.db"),
     "a store in no folder": ("run m.jsonl --store sqlite:///no/a.db", 4, "its folder does not exist: make it first"),
@@ -30,6 +32,7 @@ SLIPS = {
     "a format misspelt": ("run m.jsonl --format mem", 2, "unknown format 'mem': known are membatch"),
     "a report as PDF": ("run m.jsonl --report out.pdf", 2, "use a name that ends in"),
     "undo before any run": ("undo 1", 4, "load something with `membatch run` first"),
+    "unmerge before any run": ("unmerge 1", 4, "load something with `membatch run` first"),
     "retry before any run": ("retry 1", 4, "load something with `membatch run` first"),
     "a pair before any run": ("review --accept 1", 4, "load something with `membatch run` first"),
     "history before any run": ("history x", 4, "load something with `membatch run` first"),
@@ -67,3 +70,9 @@ def test_a_store_with_runs_says_how_to_find_what_was_meant(tmp_path: Path) -> No
     for line, says in answers.items():
         done = membatch(*shlex.split(line), folder=tmp_path)
         assert (done.returncode, says in done.stderr.decode()) == (2, True), done.stderr.decode()
+
+
+def test_a_table_with_semicolons_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("summary;confidence\nAnna moved to Oslo;0.9\n", "utf-8")
+    done = membatch("run", "table.csv", "--strategy", "exact", folder=tmp_path)
+    assert (done.returncode, "the columns are divided by ';'" in done.stderr.decode()) == (1, True)
