@@ -1,4 +1,5 @@
-"""Write the parts of the documentation that come from the code: docs/errors.md, formats.md, reference.md.
+"""Write the parts of the documentation that come from the code: docs/commands.md, errors.md, formats.md,
+reference.md.
 
 python docs/generate.py          # write
 python docs/generate.py --check  # exit 1 if a file is not as it would be written
@@ -6,11 +7,16 @@ python docs/generate.py --check  # exit 1 if a file is not as it would be writte
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
 
-from membatch.config import Config, flat_settings
+import click
+
+from membatch.cli import SECTIONS
+from membatch.cli.options import common
+from membatch.config import Config, expected, flat_settings
 from membatch.errors import CATEGORIES, CODES, FIELD_KINDS
 from membatch.formats import BUILT_IN, Format, emotions
 from membatch.layout import Document
@@ -20,6 +26,35 @@ from membatch.plan import Checkpoint, Position, RawBatch
 from membatch.prepare import Prepare
 
 HERE = Path(__file__).parent
+MEANINGS = {
+    "store": "where the memories are, a URL",
+    "format": "what the sources are; without it they are looked at",
+    "per": "what a conversation is divided into, a memory each",
+    "mapping": "where the fields stand in any JSON or table",
+    "redact": "no record content in reports",
+    "batch.size": "records a transaction",
+    "batch.min": "`auto` does not go below",
+    "batch.max": "`auto` does not go above",
+    "batch.workers": "processes that prepare batches",
+    "batch.isolation": "what a refused row costs: its record, its batch, the run",
+    "batch.memory_limit": "what the process may hold, a share like `80%` or a size like `512MB`",
+    "dedup.strategy": "how records are known, see [Matching](matching.md)",
+    "dedup.threshold": "the Jaccard index from which records match, a decimal from 0 to 1",
+    "dedup.scope": "scope fields whose values keep records apart; fixed when a store is made",
+    "dedup.against": "whether candidates come from all that is stored, or from this run only",
+    "dedup.same_id": "what happens to a record whose id is taken",
+    "dedup.guards": "the guards that are asked; `limits` is always",
+    "dedup.review_from": "pairs with a score from here to the threshold are held for review",
+    "validation.timing": "validate with each batch, in a pass before, or do nothing else",
+    "tolerance.max_errors": "the run stops above so many rejections",
+    "tolerance.max_error_rate": "the run stops above this share of rejections",
+    "tolerance.min_sample": "records before the share counts",
+    "tolerance.by_category": "rejections that are borne, by category: `{database = 100}`",
+    "source.max_record_bytes": "a longer record is rejected",
+    "source.max_depth": "a record that nests deeper is rejected",
+    "log.level": "how much is said",
+    "log.format": "how progress is written",
+}
 
 
 def errors() -> str:
@@ -42,10 +77,11 @@ def reference() -> str:
         "In `membatch.toml`, as `MEMBATCH_…` in the environment (upper case, `_` for the dot), or as a flag; "
         "flag over environment over file over default. `membatch config` shows what is in force and why.",
         "",
-        "| setting | default |",
-        "|---|---|",
+        "| setting | default | accepts | what it does |",
+        "|---|---|---|---|",
     ]
-    lines += [f"| `{name}` | `{json.dumps(value)}` |" for name, value in flat_settings(Config()).items()]
+    for name, value in flat_settings(Config()).items():
+        lines.append(f"| `{name}` | `{json.dumps(value)}` | {expected(name) or 'text'} | {MEANINGS[name]} |")
     lines += ["", "## The record", "", "camelCase is accepted too; unknown fields are kept under `metadata`.", ""]
     for name, definition in json_schema()["$defs"].items():
         lines += [f"### {name}", "", definition.get("description", ""), "", "| field | type |", "|---|---|"]
@@ -138,6 +174,36 @@ def _examples(item: Format) -> list[object]:
     return [json.loads(record) for record in batch.records]
 
 
+def commands() -> str:
+    """Return docs/commands.md."""
+    shared = {name for option in common(click.Command("any")).params for name in option.opts}
+    lines = ["# Commands", "", "Generated from the command line by `python docs/generate.py`.", ""]
+    lines += ["Every command takes these; the exit codes are 0 done, 1 done with rejections, 2 wrong usage or setting,"]
+    lines += ["3 stopped by the tolerance, 4 source or store unavailable, 130 interrupted.", ""]
+    lines += _options(common(click.Command("any")).params[::-1], set())
+    for title, members in SECTIONS.items():
+        lines += [f"## {title}"]
+        for command in members:
+            lines += ["", f"### membatch {command.name}", "", inspect.cleandoc(command.help or "")]
+            usage = ["membatch", str(command.name), *command.collect_usage_pieces(click.Context(command))]
+            lines += ["", "```text", " ".join(usage), "```"]
+            lines += ["", *_options(command.params, shared)]
+            examples = [line.strip() for line in (command.epilog or "").splitlines()[2:]]
+            lines += ["```sh", *examples, "```"]
+    return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
+
+
+def _options(params: list[click.Parameter], left_out: set[str]) -> list[str]:
+    options = [param for param in params if isinstance(param, click.Option) and not left_out & set(param.opts)]
+    if not options:
+        return []
+    lines = ["| option | what it does |", "|---|---|"]
+    for option in options:
+        value = "" if option.is_flag else " " + (option.metavar or option.type.name.upper()).replace("|", "\\|")
+        lines.append(f"| `{option.opts[0]}{value}` | {(option.help or '').replace('|', chr(92) + '|')} |")
+    return [*lines, ""]
+
+
 def _type_of(schema: dict[str, object]) -> str:
     choices = schema.get("anyOf")
     if isinstance(choices, list):
@@ -162,7 +228,8 @@ def _type_of(schema: dict[str, object]) -> str:
 def main() -> int:
     """Write or check the files; return the exit code."""
     stale = 0
-    for name, text in {"errors.md": errors(), "formats.md": formats(), "reference.md": reference()}.items():
+    pages = {"commands.md": commands(), "errors.md": errors(), "formats.md": formats(), "reference.md": reference()}
+    for name, text in pages.items():
         path = HERE / name
         if "--check" in sys.argv:
             stale += not path.exists() or path.read_text("utf-8") != text

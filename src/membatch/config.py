@@ -7,6 +7,7 @@ key is an error that suggests the nearest name.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -192,8 +193,45 @@ def resolve(path: str | os.PathLike[str] | None, environment: Mapping[str, str],
     try:
         config = msgspec.convert(_nest(values), Config, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"a setting is not acceptable: {error}") from None
+        raise ConfigError(_explained(str(error), values, origin)) from None
     return Resolved(config.check(), origin)
+
+
+def _explained(message: str, values: Mapping[str, Any], origin: Mapping[str, str]) -> str:
+    """Return what is wrong with a setting, given msgspec's message, and what would be right."""
+    fault, _, place = message.partition(" - at `$.")
+    name = place.rstrip("`").split("[")[0]
+    if name not in values:
+        return f"a setting is not acceptable: {message}"
+    wanted = expected(name)
+    return f"{origin[name]}: {name} = {values[name]!r} is not acceptable: " + (f"write {wanted}" if wanted else fault)
+
+
+def expected(name: str) -> str:
+    """Return in words what a setting accepts, from its type; empty where that says too little."""
+    (schema,), definitions = msgspec.json.schema_components([Config], ref_template="{name}")
+    for part in ("", *name.split(".")):
+        schema = schema if not part else schema.get("properties", {}).get(part, {})
+        schema = definitions.get(schema.get("$ref", ""), schema)
+    found = [_in_words(choice) for choice in schema.get("anyOf", [schema])]
+    return " or ".join(text for text in found if text)
+
+
+def _in_words(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        return " or ".join(json.dumps(value) for value in schema["enum"])
+    kinds = {
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a table",
+    }
+    text = kinds.get(schema.get("type", ""), "")
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None:
+        text += f" from {least:,}" + ("" if most is None else f" to {most:,}")
+    return text
 
 
 def to_plain(config: Config) -> dict[str, Any]:
@@ -247,7 +285,7 @@ def _from_file(path: str | os.PathLike[str] | None) -> dict[str, Any]:
         with file.open("rb") as stream:
             document = tomllib.load(stream, parse_float=Decimal)
     except OSError as error:
-        raise ConfigError(f"cannot read {file}: {error.strerror}") from None
+        raise ConfigError(f"cannot read the settings file {file}: {error.strerror}: check --config") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
     return {name: _settle(value) for name, value in _flatten(document).items()}

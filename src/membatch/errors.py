@@ -145,7 +145,9 @@ CODES: Final[dict[str, Code]] = {
         "the stream expands beyond any honest ratio",
         "If the file is genuine, decompress it yourself and load the result.",
     ),
-    "csv-malformed": Code("source", "the row is not valid CSV", "Check the quotes and the number of columns."),
+    "csv-malformed": Code(
+        "source", "the row is not valid CSV", "Check the quotes, the number of columns, and what divides them."
+    ),
     "parquet-malformed": Code("source", "the Parquet data cannot be read", "Write the file again."),
     "read-error": Code("source", "reading failed in the middle of the file", "Check the disk, then resume or rerun."),
     "not-object": Code(

@@ -65,7 +65,7 @@ def forget(memory_id: str, *, store: str | None = None, wait: bool = False) -> F
 def _named(store: Store, memory_id: str) -> StoredRow:
     found = store.by_id(memory_id)
     if not found:
-        raise ConfigError(f"no memory has or absorbed the id {memory_id!r}")
+        raise ConfigError(f"no memory has or absorbed the id {memory_id!r}: `membatch export` shows all ids")
     if len(found) > 1:
         listed = ", ".join(f"{row.id} in {row.scope}" for row in found)
         raise ConfigError(f"{memory_id!r} leads to several memories: {listed}")

@@ -33,7 +33,7 @@ def history(identity: str, *, store: str | None = None) -> dict[str, Any]:
     with open_once(store or Config().store) as reader:
         found = reader.by_id(identity)
         if not found:
-            raise ConfigError(f"no memory has or absorbed the id {identity!r}")
+            raise ConfigError(f"no memory has or absorbed the id {identity!r}: `membatch export` shows all ids")
         if len(found) > 1:
             listed = ", ".join(f"{row.id} in {row.scope}" for row in found)
             raise ConfigError(f"{identity!r} leads to several memories: {listed}")

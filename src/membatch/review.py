@@ -86,6 +86,8 @@ def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False
 
 @contextlib.contextmanager
 def _opened(config: Config, wait: bool) -> Iterator[Store]:
+    with open_once(config.store):
+        pass  # a store that is missing is not made
     store = open_store(config.store, config.dedup.scope, wait=wait)
     try:
         yield store

@@ -10,49 +10,47 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 
 from membatch.cli import change, load, look, settings
+from membatch.cli.commands import Commands, examples
 from membatch.errors import MembatchError
 
+SECTIONS: Final = {
+    "Load": (load.run, load.validate, load.convert, load.resume, load.retry),
+    "Look": (
+        look.runs,
+        look.report,
+        look.rejects,
+        look.history,
+        look.explain,
+        look.check,
+        look.export,
+    ),
+    "Change": (change.review, change.undo, change.unmerge, change.forget),
+    "Set up": (settings.init, settings.show_config, settings.schema, settings.formats),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="membatch")
-def cli() -> None:
-    """Load large sets of memory records into a database: validated, de-duplicated, merged, none lost."""
-
-
-for _command in (
-    load.run,
-    load.resume,
-    load.retry,
-    load.validate,
-    load.convert,
-    look.runs,
-    look.report,
-    look.rejects,
-    look.history,
-    look.explain,
-    look.check,
-    look.export,
-    change.undo,
-    change.unmerge,
-    change.review,
-    change.forget,
-    settings.init,
-    settings.show_config,
-    settings.schema,
-    settings.formats,
-):
-    cli.add_command(_command)
+cli = Commands(
+    name="membatch",
+    help="Load large sets of memory records into a database, and never lose one.",
+    epilog=examples(
+        "membatch run memories.jsonl  # load a file into memories.db",
+        "membatch report              # show what became of its records",
+        "membatch run --help          # say more about a command",
+    ),
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+click.version_option(package_name="membatch")(cli)
 
 
 def main() -> NoReturn:
     """Run the command line; exits with one of the codes of DESIGN."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="membatch", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
         click.echo("membatch: interrupted at once; go on with `membatch resume`", err=True)
         code = 130

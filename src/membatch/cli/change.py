@@ -7,16 +7,17 @@ from typing import Any
 
 import click
 
+from membatch.cli.commands import examples
 from membatch.cli.options import common, say, settings_of
 
 
-@click.command(epilog="Example: membatch undo 3")
+@click.command(epilog=examples("membatch undo 3", "membatch undo 3 --cascade"))
 @click.argument("run_id", metavar="RUN", type=int)
 @click.option("--cascade", is_flag=True, help="Take out later runs that name its memories too.")
 @click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
 @common
 def undo(run_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
-    """Take RUN out again: the memories are as they were before it."""
+    """Take RUN out again: memories are as they were before it."""
     from membatch.reversal import undo as undo_run
 
     resolved, as_json, quiet = settings_of(flags)
@@ -27,13 +28,16 @@ def undo(run_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
     return 0
 
 
-@click.command(epilog="Example: membatch unmerge 12")
+@click.command(epilog=examples("membatch unmerge 12", "membatch unmerge 12 --cascade"))
 @click.argument("merge_id", metavar="MERGE_ID", type=int)
 @click.option("--cascade", is_flag=True, help="Take out whole later runs that name the memory too.")
 @click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
 @common
 def unmerge(merge_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
-    """Take one merge back: the absorbed record is a memory again; `membatch history` shows the numbers."""
+    """Take one merge back: what it absorbed is a memory again.
+
+    `membatch history` shows the numbers of merges.
+    """
     from membatch.reversal import unmerge as unmerge_one
 
     settings, as_json, quiet = settings_of(flags)
@@ -44,7 +48,13 @@ def unmerge(merge_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
     return 0
 
 
-@click.command(epilog="Example: membatch review --accept 7")
+@click.command(
+    epilog=examples(
+        "membatch review             # list the pairs",
+        "membatch review --accept 7  # they are one memory",
+        "membatch review --accept-all --guard negation --min-score 0.95",
+    )
+)
 @click.option(
     "--accept", "accepted", type=int, metavar="ID", help="Merge the younger memory of the pair into the older."
 )
@@ -86,15 +96,15 @@ def review(
     return 0
 
 
-@click.command(epilog="Example: membatch forget 7c9e6679-7425-40de-944b-e07fc1f90ae7")
+@click.command(epilog=examples("membatch forget 7c9e6679-7425-40de-944b-e07fc1f90ae7"))
 @click.argument("memory_id", metavar="MEMORY_ID")
 @click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
 @common
 def forget(memory_id: str, wait: bool, **flags: Any) -> int:
-    """Remove a memory and every trace of its content, for good: it cannot be undone.
+    """Remove a memory and every trace of it, for good.
 
-    What it absorbed, its pairs, and rejects that say the same go too; only counts stay. Reports and exports
-    written before are not touched. A later import of the same record brings it back.
+    It cannot be undone. What it absorbed, its pairs, and rejects that say the same go too; only counts stay. Reports
+    and exports written before are not touched. A later import of the same record brings it back.
     """
     from membatch.forget import forget as forget_memory
 

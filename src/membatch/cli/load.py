@@ -6,17 +6,38 @@ from typing import Any
 
 import click
 
-from membatch.cli.options import check_report_file, common, conclude, loading, matching, per, say, settings_of
+from membatch.cli.commands import examples
+from membatch.cli.options import (
+    batching,
+    check_report_file,
+    common,
+    conclude,
+    matching,
+    of_format,
+    per,
+    reporting,
+    say,
+    settings_of,
+    waiting,
+)
 
 
-@click.command(epilog="Example: membatch run memories.jsonl --store sqlite:///memories.db")
+@click.command(
+    epilog=examples(
+        "membatch run memories.jsonl",
+        "membatch run 'exports/*.jsonl.gz' --store sqlite:///memories.db --dry-run",
+        "zcat old.jsonl.gz | membatch run - --strategy exact --report report.json",
+    )
+)
 @click.argument("sources", nargs=-1, required=True)
 @matching
-@loading
+@batching
+@reporting
+@waiting
 @click.option("--dry-run", is_flag=True, help="Do everything, then roll it back.")
 @common
 def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | None, **flags: Any) -> int:
-    """Load SOURCES: files, globs, folders or - for standard input."""
+    """Load SOURCES: files, globs, folders, or - for standard input."""
     from membatch.progress import shown
     from membatch.runs import process
     from membatch.runs.inputs import paths_of
@@ -28,9 +49,11 @@ def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | 
     return conclude(report, as_json, quiet, report_file)
 
 
-@click.command(epilog="Example: membatch resume --max-errors 5000")
+@click.command(epilog=examples("membatch resume", "membatch resume 3 --max-errors 5000"))
 @click.argument("run_id", metavar="[RUN]", type=int, required=False)
-@loading
+@batching
+@reporting
+@waiting
 @click.option("--force", is_flag=True, help="Resume although a source changed.")
 @common
 def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None, **flags: Any) -> int:
@@ -48,13 +71,18 @@ def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None,
     return conclude(report, as_json, quiet, report_file)
 
 
-@click.command(epilog="Example: membatch retry 3 --format locomo")
+@click.command(epilog=examples("membatch retry 3", "membatch retry 3 --format locomo"))
 @click.argument("run_id", metavar="RUN", type=int)
 @click.option("--format", metavar="NAME", help="What the rejected items are, if not what the run took them for.")
-@loading
+@batching
+@reporting
+@waiting
 @common
 def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, **flags: Any) -> int:  # noqa: A002
-    """Send the rejected records of RUN through again, as a new run."""
+    """Send the rejected records of RUN through again, as a new run.
+
+    Each that succeeds marks its reject as resolved; a better format or another setting may be what it takes.
+    """
     from membatch.progress import shown
     from membatch.runs import retry as retry_run
 
@@ -65,13 +93,14 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
     return conclude(report, as_json, quiet, report_file)
 
 
-@click.command(epilog="Example: membatch validate exports/*.jsonl.gz")
+@click.command(epilog=examples("membatch validate memories.jsonl", "membatch validate 'exports/*.jsonl.gz' --json"))
 @click.argument("sources", nargs=-1, required=True)
-@click.option("--format", metavar="NAME", help="What the source is; see `membatch formats`.")
+@of_format
 @per
-@loading
+@batching
+@reporting
 @common
-def validate(sources: tuple[str, ...], wait: bool, report_file: str | None, **flags: Any) -> int:
+def validate(sources: tuple[str, ...], report_file: str | None, **flags: Any) -> int:
     """Check the records of SOURCES without loading them."""
     from membatch.runs import validate as validate_sources
 
@@ -81,10 +110,15 @@ def validate(sources: tuple[str, ...], wait: bool, report_file: str | None, **fl
     return conclude(report, as_json, quiet, report_file)
 
 
-@click.command(epilog="Example: membatch convert export.zip --output memories.jsonl --explain 2")
+@click.command(
+    epilog=examples(
+        "membatch convert export.zip --explain 3",
+        "membatch convert export.zip --output memories.jsonl",
+    )
+)
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--output", type=click.Path(), metavar="FILE", help="A file .jsonl, .json, .csv or .parquet.")
-@click.option("--format", metavar="NAME", help="What the source is; see `membatch formats`.")
+@of_format
 @per
 @click.option("--to-version", type=int, metavar="N", help="The schema version to write [the current one].")
 @click.option("--explain", "explained", type=int, metavar="N", help="Show the first N items before and after.")
@@ -93,7 +127,7 @@ def validate(sources: tuple[str, ...], wait: bool, report_file: str | None, **fl
 def convert(
     sources: tuple[str, ...], output: str | None, to_version: int | None, explained: int | None, **flags: Any
 ) -> int:
-    """Write the records that SOURCES hold to a file, without loading them."""
+    """Write the records that SOURCES hold to a file, as membatch."""
     from membatch.memory import SCHEMA_VERSION
     from membatch.runs import convert as convert_sources
 

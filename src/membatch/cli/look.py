@@ -8,13 +8,17 @@ from typing import Any
 
 import click
 
+from membatch.cli.commands import examples
 from membatch.cli.options import check_report_file, common, matching, say, settings_of, write_report
 
 
-@click.command(epilog="Example: membatch runs --json")
+@click.command(epilog=examples("membatch runs", "membatch runs --json"))
 @common
 def runs(**flags: Any) -> int:
-    """List all runs of the store, each run's rates beside those of all earlier runs together."""
+    """List all runs of the store with their rates.
+
+    Each run's rates stand above those of all earlier runs together.
+    """
     from membatch.runs import list_runs
 
     resolved, as_json, _ = settings_of(flags)
@@ -65,7 +69,7 @@ def _beside_earlier(row: dict[str, Any]) -> list[str]:
     return [beside(*each) for each in (*pairs, speeds)]
 
 
-@click.command(epilog="Example: membatch report 3 --output report.html")
+@click.command(epilog=examples("membatch report", "membatch report 3 --output report.html"))
 @click.argument("run_id", metavar="[RUN]", type=int, required=False)
 @click.option("--output", type=click.Path(), metavar="FILE", help="Write the report to a file .html or .json.")
 @click.option("--redact", is_flag=True, default=None, help="No record content in the report.")
@@ -89,12 +93,15 @@ def report(run_id: int | None, output: str | None, **flags: Any) -> int:
     return 0
 
 
-@click.command()
+@click.command(epilog=examples("membatch rejects", "membatch rejects 3 --output rejects.jsonl"))
 @click.argument("run_id", metavar="[RUN]", type=int, required=False)
 @click.option("--output", type=click.Path(), metavar="FILE.jsonl", help="Write the rejects here.")
 @common
 def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
-    """Print the rejected records of a run, by default of the latest, as JSON lines with all that is known of why."""
+    """Print the rejected records of a run and why, as JSON lines.
+
+    Without RUN, those of the latest run. Each line holds the raw record, its place, all field errors, advice.
+    """
     from membatch.runs import list_rejects
 
     resolved, _, quiet = settings_of(flags)
@@ -111,11 +118,15 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
     return 0
 
 
-@click.command(epilog="Example: membatch history 7c9e6679-7425-40de-944b-e07fc1f90ae7")
+@click.command(epilog=examples("membatch history 7c9e6679-7425-40de-944b-e07fc1f90ae7"))
 @click.argument("memory_id", metavar="MEMORY_ID")
 @common
 def history(memory_id: str, **flags: Any) -> int:
-    """Show the past of a memory: its founder, what it absorbed, where each field came from."""
+    """Show the past of a memory.
+
+    Its founder, what it absorbed and why, where each field came from. MEMORY_ID may also be the id of a
+    record that it absorbed.
+    """
     from membatch.lineage import history as history_of
     from membatch.report.words import printable
 
@@ -140,13 +151,16 @@ def history(memory_id: str, **flags: Any) -> int:
     return 0
 
 
-@click.command(epilog="""Example: membatch explain '{"summary": "Tom met Anna"}' '{"summary": "Anna met Tom"}'""")
+@click.command(epilog=examples("""membatch explain '{"summary": "Tom met Anna"}' '{"summary": "Anna met Tom"}'"""))
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @matching
 @common
 def explain(first: str, second: str, **flags: Any) -> int:
-    """Say what would happen to record B if memory A were stored; each is an id or a record as JSON."""
+    """Say what would become of record B beside memory A, and why.
+
+    Each is the id of a memory or a record as JSON.
+    """
     from membatch.lineage import explain as explain_pair
     from membatch.report.words import printable
 
@@ -166,10 +180,13 @@ def explain(first: str, second: str, **flags: Any) -> int:
     return 0
 
 
-@click.command()
+@click.command(epilog=examples("membatch check && echo all is well"))
 @common
 def check(**flags: Any) -> int:
-    """Verify the store: damage, accounts of all runs, lineage, fingerprints; exit code 0 only if all holds."""
+    """Verify the whole store.
+
+    Damage, the accounts of all runs, lineage, fingerprints; the exit code is 0 only if all holds.
+    """
     import msgspec
 
     from membatch.check import check as check_store
@@ -191,13 +208,24 @@ def check(**flags: Any) -> int:
     return 0 if found.is_whole else 1
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "membatch export --output memories.parquet", "membatch export --format pam --user anna --output anna.json"
+    )
+)
 @click.option("--output", type=click.Path(), metavar="FILE", help="A file .jsonl, .csv or .parquet [standard output].")
-@click.option("--format", "shape", type=click.Choice(["membatch", "pam"]), default="membatch", help="As what.")
+@click.option(
+    "--format",
+    "shape",
+    metavar="NAME",
+    type=click.Choice(["membatch", "pam"]),
+    default="membatch",
+    help="As membatch or pam [membatch].",
+)
 @click.option("--user", metavar="ID", help="With --format pam: of this user only.")
 @common
 def export(output: str | None, shape: str, user: str | None, **flags: Any) -> int:
-    """Write all memories, the oldest first; what comes out can be loaded again."""
+    """Write all memories, the oldest first, to load elsewhere."""
     from membatch.export import export as export_rows
     from membatch.runs import open_once
 

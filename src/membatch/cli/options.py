@@ -29,69 +29,89 @@ def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 common = _options(
     click.option("--store", metavar="URL", help="Where the memories are [sqlite:///memories.db]."),
     click.option("--config", "config_file", type=click.Path(), metavar="FILE", help="Settings [membatch.toml]."),
-    click.option("--json", "as_json", is_flag=True, help="Machine-readable output on standard output."),
+    click.option("--json", "as_json", is_flag=True, help="Machine-readable output."),
     click.option("--quiet", is_flag=True, help="Nothing on standard error but errors."),
 )
 
 
-loading = _options(
-    click.option("--batch-size", "batch__size", metavar="N|auto", help="Records a transaction."),
-    click.option("--max-errors", "tolerance__max_errors", type=int, metavar="N", help="Stop above N rejections."),
-    click.option(
-        "--max-error-rate",
-        "tolerance__max_error_rate",
-        type=float,
-        metavar="R",
-        help="Stop above this share.",
-    ),
-    click.option("--workers", "batch__workers", type=int, metavar="N", help="Processes that prepare batches."),
+waiting = click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+
+# Figures are read as text, so that a wrong one is explained by the settings, wherever it was given.
+batching = _options(
+    click.option("--batch-size", "batch__size", metavar="N|auto", help="Records a transaction [auto]."),
+    click.option("--workers", "batch__workers", metavar="N", help="Processes that prepare batches [1]."),
     click.option(
         "--isolation",
         "batch__isolation",
+        metavar="WHAT",
         type=click.Choice(["record", "batch", "run"]),
-        help="What a refused row costs.",
+        help="What a refused row costs: record, batch, run [record].",
     ),
-    click.option("--log-format", "log__format", type=click.Choice(["text", "json"]), help="How progress is written."),
+    click.option("--max-errors", "tolerance__max_errors", metavar="N", help="Stop above N rejections."),
+    click.option(
+        "--max-error-rate", "tolerance__max_error_rate", metavar="R", help="Stop above this share of them [0.5]."
+    ),
+)
+
+
+reporting = _options(
+    click.option(
+        "--report", "report_file", type=click.Path(), metavar="FILE", help="Write the report to a .html or .json too."
+    ),
     click.option("--redact", is_flag=True, default=None, help="No record content in reports."),
     click.option(
-        "--report",
-        "report_file",
-        type=click.Path(),
-        metavar="FILE",
-        help="Write the report to a file .html or .json too.",
+        "--log-format",
+        "log__format",
+        metavar="WHAT",
+        type=click.Choice(["text", "json"]),
+        help="How progress is written: text or json [text].",
     ),
-    click.option("--wait", is_flag=True, help="Wait while another process writes to the store."),
+)
+
+
+def _format_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from membatch.formats import known_formats
+
+    return [name for name in known_formats() if name.startswith(incomplete)]
+
+
+of_format = click.option(
+    "--format", metavar="NAME", shell_complete=_format_names, help="What the source is; see `membatch formats`."
 )
 
 
 per = click.option(
     "--per",
+    metavar="WHAT",
     type=click.Choice(["conversation", "turn", "message"]),
-    help="What a conversation is divided into, a memory each.",
+    help="A memory each: conversation, turn, message.",
 )
 
 
 matching = _options(
-    click.option("--format", metavar="NAME", help="What the source is; see `membatch formats`."),
+    of_format,
     per,
     click.option(
         "--strategy",
         "dedup__strategy",
+        metavar="NAME",
         type=click.Choice(["memory-only", "exact", "similar"]),
-        help="What counts as the same.",
+        help="Same by: memory-only, exact, similar [similar].",
     ),
     click.option("--threshold", "dedup__threshold", metavar="T", help="Similarity from which records match [0.8]."),
     click.option(
         "--same-id",
         "dedup__same_id",
+        metavar="RULE",
         type=click.Choice(["newer", "update", "reject"]),
-        help="An id that is taken.",
+        help="An id that is taken: newer, update, reject [newer].",
     ),
     click.option(
         "--timing",
         "validation__timing",
+        metavar="WHEN",
         type=click.Choice(["inline", "before", "only"]),
-        help="When to validate.",
+        help="Validate: inline, before, only [inline].",
     ),
 )
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from membatch.cli.options import common, loading, matching, say, settings_of
+from membatch.cli.commands import examples
+from membatch.cli.options import batching, common, matching, say, settings_of
 
 
-@click.command()
+@click.command(epilog=examples("membatch init", "membatch init --store sqlite:///team.db"))
 @common
 def init(**flags: Any) -> int:
-    """Make an empty store, and a membatch.toml that names it if there is none."""
+    """Make an empty store, and membatch.toml if there is none."""
     from membatch.config import CONFIG_FILE, hide_password
     from membatch.store import open_store
 
@@ -28,12 +29,12 @@ def init(**flags: Any) -> int:
     return 0
 
 
-@click.command("config")
+@click.command("config", epilog=examples("membatch config", "MEMBATCH_BATCH_SIZE=500 membatch config --json"))
 @matching
-@loading
+@batching
 @common
-def show_config(wait: bool, report_file: str | None, **flags: Any) -> int:
-    """Show the effective settings and where each came from."""
+def show_config(**flags: Any) -> int:
+    """Show the settings in force, and where each came from."""
     from membatch.config import flat_settings
 
     resolved, as_json, _ = settings_of(flags)
@@ -50,7 +51,7 @@ def show_config(wait: bool, report_file: str | None, **flags: Any) -> int:
     return 0
 
 
-@click.command()
+@click.command(epilog=examples("membatch schema > memory.schema.json"))
 @common
 def schema(**flags: Any) -> int:
     """Print the JSON Schema of a memory record."""
@@ -60,7 +61,7 @@ def schema(**flags: Any) -> int:
     return 0
 
 
-@click.command()
+@click.command(epilog=examples("membatch formats"))
 @common
 def formats(**flags: Any) -> int:
     """List the formats that can be loaded."""

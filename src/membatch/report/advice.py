@@ -51,7 +51,10 @@ def _to_mend(report: Report) -> list[tuple[str, str]]:
         elif first["count"] >= NEARLY_ALL * counts.read and counts.read >= 10:
             found.append(("mend-the-source", f"nearly every record has the same fault: {first['text']}"))
     if counts.rejected and report.run_id is not None:
-        text = f"see why with `membatch rejects{run}{store}`; after mending, `membatch retry{run}{store}`"
+        text = (
+            f"see why with `membatch rejects{run}{store}`; mend the source and run it again, or, where a setting "
+            f"or the format was wrong, `membatch retry{run}{store}`"
+        )
         found.append(("look-at-rejects", text))
     return found
 

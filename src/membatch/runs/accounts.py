@@ -78,7 +78,8 @@ def list_rejects(run: int | None, url: str) -> Iterator[str]:
         rows = reader.runs()
         row = next((row for row in reversed(rows) if run is None or row.run == run), None)
         if row is None:
-            raise ConfigError(f"there is no run {run or ''} in {hide_password(url)}: see `membatch runs`")
+            which = "yet" if run is None else run
+            raise ConfigError(f"there is no run {which} in {hide_password(url)}: see `membatch runs`")
         names = [file["path"] for file in msgspec.json.decode(row.sources)["files"]]
         for reject in reader.rejects(row.run):
             entry = {"run": row.run, **reject._asdict()}

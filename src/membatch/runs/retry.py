@@ -43,6 +43,8 @@ def retry(
     A reject of which only the beginning was kept (over the limit) stays as it is.
     """
     config = with_choices(config or Config(), store, None).check()
+    with open_once(config.store):
+        pass  # a store that is missing is not made
     with opened_session(config, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
         row = next((row for row in session.store.runs() if row.run == run), None)
         if row is None:

@@ -6,6 +6,7 @@ ARCHIVE.zip/MEMBER. A record never learns more of a file than its name without f
 
 from __future__ import annotations
 
+import difflib
 import glob
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,7 +89,19 @@ def _expand_one(name: str, layout: Layout) -> list[str]:
         if files_of_glob:
             return files_of_glob
         raise SourceError(f"no file matches {name}")
-    raise SourceError(f"no such file: {name}")
+    raise SourceError(f"no such file: {name}{_meant(name)}")
+
+
+def _meant(name: str) -> str:
+    """Return what to do about a file that is not there, if that can be guessed."""
+    if name.startswith(("http://", "https://")):
+        return ": download it first, or pipe it into `membatch run -`"
+    try:
+        there = [file.name for file in Path(name).parent.iterdir() if file.name.isprintable()]
+    except OSError:
+        return ""
+    nearest = difflib.get_close_matches(Path(name).name, there, n=1, cutoff=0.7)
+    return f": did you mean {Path(name).with_name(nearest[0])}?" if nearest else ""
 
 
 def _is_seen(member: str) -> bool:

@@ -112,6 +112,8 @@ class _Table:
         self._is_ours = tuple(self._header) == COLUMNS
         if first is None and len(set(self._header)) < len(self._header):
             first = remainder("csv-malformed", "a column name occurs twice in the first row")
+        if first is None and self._delimiter == "," and len(self._header) == 1 and ";" in self._header[0]:
+            first = remainder("csv-malformed", "the columns are divided by ';', those of a .csv by ','")
         if first is not None:
             if after.offset == 0:
                 yield Chunk([b""], [1], [0], {0: first}, self._lines.line, self._lines.offset)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -17,6 +18,8 @@ from membatch.config import hide_password
 from membatch.errors import ConfigError
 from membatch.plan import Checkpoint, Digest, MemoryKey, Merge, Plan, StoredRow
 from membatch.store.inspection import Inspection
+
+ENTRY_POINTS: Final = "membatch.stores"
 
 
 class FingerprintRow(NamedTuple):
@@ -265,7 +268,14 @@ class Store(Protocol):
         """Yield (id, record without id as JSON) of all memories, by age."""
 
 
-SCHEMES: Final[Mapping[str, str]] = {"sqlite": "membatch.store.sqlite"}
+SCHEMES: Final[Mapping[str, EntryPoint]] = {
+    "sqlite": EntryPoint("sqlite", "membatch.store.sqlite:SqliteStore", ENTRY_POINTS),
+}
+
+
+def known_stores() -> dict[str, EntryPoint]:
+    """Return all stores by URL scheme: the built-in one, and those that other packages add by entry point."""
+    return dict(SCHEMES) | {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
 def open_store(
@@ -276,16 +286,20 @@ def open_store(
     dry_run: bool = False,
     wait: bool = False,
 ) -> Store:
-    """Return the store that a URL names, opened; for writing it is made if it is missing, and leased.
+    """Return the store that a URL names, opened; for writing it is leased, and made if it is missing.
 
-    `scope` is the dedup.scope it must have been made with. Raises StoreError or ConfigError.
+    `scope` is the dedup.scope it must have been made with; without one a store is never made.
+    What an entry point names is called with the same arguments. Raises StoreError or ConfigError.
     """
     scheme, separator, _ = url.partition("://")
-    if not separator or scheme not in SCHEMES:
-        raise ConfigError(f"unknown store {hide_password(url)!r}: use sqlite:///FILE.db")
-    from membatch.store.sqlite import SqliteStore
-
-    return SqliteStore(url, scope, write=write, dry_run=dry_run, wait=wait)
+    stores = known_stores()
+    if not separator:
+        raise ConfigError(f"the store {hide_password(url)!r} is no URL: write sqlite:///{url}")
+    if scheme not in stores:
+        known = ", ".join("sqlite:///FILE.db" if name == "sqlite" else f"{name}://…" for name in stores)
+        raise ConfigError(f"unknown store {hide_password(url)!r}: use {known}")
+    opened: Store = stores[scheme].load()(url, scope, write=write, dry_run=dry_run, wait=wait)
+    return opened
 
 
 def now() -> str:

@@ -87,7 +87,8 @@ class SqliteStore:
         self._lease = 0
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         is_new = not Path(self._path).exists() or Path(self._path).stat().st_size == 0
-        if is_new and not write:
+        may_be_made = write and scope is not None
+        if is_new and not may_be_made:
             raise StoreError(f"there is no store {self._path}: load something with `membatch run` first")
         if is_new and dry_run:
             self._temporary = tempfile.TemporaryDirectory(prefix="membatch-")
@@ -96,7 +97,7 @@ class SqliteStore:
         try:
             with ours():
                 if self._is_empty():  # also where a creation died
-                    if not write:
+                    if not may_be_made:
                         raise StoreError(f"there is no store {self._path}: load something with `membatch run` first")
                     self._create(scope or ())
                 self._verify(scope)
@@ -140,7 +141,7 @@ class SqliteStore:
 
     def _take_lock(self, wait: bool) -> None:
         if not Path(self._path).absolute().parent.is_dir():
-            raise SurroundingsError(f"cannot open the store {self._path}: its folder does not exist")
+            raise SurroundingsError(f"cannot open the store {self._path}: its folder does not exist: make it first")
         # An operating-system lock: the death of its holder releases it.
         lock = filelock.FileLock(f"{self._path}.lock", mode=0o600)
         try:
