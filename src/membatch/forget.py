@@ -76,6 +76,8 @@ def _texts(store: Store, row: StoredRow) -> Iterator[str]:
     """Yield every summary and content that the memory and its records ever had."""
     documents: list[Any] = [msgspec.json.decode(row.record)]
     for merge in store.lineage(row.key):
+        if merge.unmerged_in is not None:
+            continue  # what was taken back is another memory's
         documents.append(msgspec.json.decode(merge.record))
         for operation in msgspec.json.decode(merge.reverse):
             match operation:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,18 +17,20 @@ from membatch.consistency import Invalid
 from membatch.decide import rules_of
 from membatch.errors import ConfigError
 from membatch.merge import Survivor, merge
-from membatch.patch import apply
-from membatch.plan import StoredRow
+from membatch.patch import Document, Operation, apply
+from membatch.plan import MemoryKey, StoredRow
 from membatch.runs.accounts import open_once
 from membatch.similarity.guards import Facts
+from membatch.store import MergeRow, Store
 from membatch.validate import Validator
 
 
 def history(identity: str, *, store: str | None = None) -> dict[str, Any]:
     """Return the past of a memory: its record now, the founder, each merge, and where each field came from.
 
-    `identity` is the memory's id, or that of a record that it absorbed. Raises ConfigError if no memory or
-    several (in different match scopes) answer to it.
+    `identity` is the memory's id, or that of a record that it absorbed or knew. The merge of an accepted review
+    holds the past of the memory that it merged, told in the same way. Raises ConfigError if no memory or several
+    answer to the id.
     """
     with open_once(store or Config().store) as reader:
         found = reader.by_id(identity)
@@ -39,40 +41,114 @@ def history(identity: str, *, store: str | None = None) -> dict[str, Any]:
             raise ConfigError(f"{identity!r} leads to several memories: {listed}")
         row = found[0]
         merges = reader.lineage(row.key)
-        files = {one.run: [file["path"] for file in msgspec.json.decode(one.sources)["files"]] for one in reader.runs()}
-    document = msgspec.json.decode(row.record)
-    origins: dict[str, str] = {}
-    entries: list[dict[str, Any]] = []
-    state = msgspec.json.decode(row.record)
-    for item in reversed(merges):
-        after = state
-        state = apply(msgspec.json.decode(msgspec.json.encode(state)), msgspec.json.decode(item.reverse))
-        for name in after:
-            if after[name] != state.get(name) and name not in origins:
-                origins[name] = f"merge {item.merge}"
-        entries.append(
-            {
-                "merge": item.merge,
-                "run": item.run,
-                "step": item.step,
-                "score": f"{item.shared}/{item.union}",
-                "replaces": bool(item.replaces),
-                "id": item.id,
-                "source": None if item.source is None else files[item.run][item.source],
-                "line": item.line,
-                "record": msgspec.json.decode(item.record),
-                "rules": msgspec.json.decode(item.rules),
-                "conflicts": msgspec.json.decode(item.conflicts),
-            }
-        )
-    return {
-        "id": row.id,
-        "match_scope": msgspec.json.decode(row.scope),
-        "record": document,
-        "founder": state,
-        "merges": entries[::-1],
-        "origins": {name: origins.get(name, "founder") for name in document},
-    }
+        past = _Past(reader)
+        head = {"id": row.id, "match_scope": msgspec.json.decode(row.scope), "record": msgspec.json.decode(row.record)}
+        return head | past.of(row.key, None, row.record, merges)
+
+
+class _Past:
+    """Reads what led to a memory, and to each that a review merged into it."""
+
+    def __init__(self, reader: Store) -> None:
+        self._reader = reader
+        self._files = {
+            one.run: [file["path"] for file in msgspec.json.decode(one.sources)["files"]] for one in reader.runs()
+        }
+
+    def of(self, memory: MemoryKey, batch: int | None, record: bytes | str, merges: list[MergeRow]) -> dict[str, Any]:
+        """Return founder, merges and origins of a memory, of which the record as it ended is given."""
+        moved: dict[int, set[int]] = {}  # by the merge of an accepted review, while that stands
+        for row in merges:
+            if row.moved_merges is not None and row.unmerged_in is None:
+                moved[row.merge] = set(msgspec.json.decode(row.moved_merges))
+        theirs = set().union(*moved.values())
+        state = msgspec.json.decode(record)
+        origins = _Origins(msgspec.json.decode(record))
+        entries: list[dict[str, Any]] = []
+        for row in reversed(merges):
+            if row.merge in theirs:
+                continue
+            entry = self._entry(row)
+            if row.unmerged_in is None:
+                reverse = msgspec.json.decode(row.reverse)
+                origins.add(f"merge {row.merge}", reverse, entry["rules"])
+                state = apply(state, reverse)
+            if row.merge in moved and row.moved_memory is not None:
+                own = [other for other in merges if other.merge in moved[row.merge]]
+                entry |= self.of(row.moved_memory, row.moved_batch, row.record, own)
+            entries.append(entry)
+        return {
+            "unmerged_from": [one._asdict() for one in self._reader.unmerged_from(memory, batch)],
+            "founder": state,
+            "merges": entries[::-1],
+            "origins": origins.told(),
+        }
+
+    def _entry(self, row: MergeRow) -> dict[str, Any]:
+        return {
+            "merge": row.merge,
+            "run": row.run,
+            "step": row.step,
+            "score": f"{row.shared}/{row.union}",
+            "replaces": bool(row.replaces),
+            "id": row.id,
+            "source": None if row.source is None else self._files[row.run][row.source],
+            "line": row.line,
+            "record": msgspec.json.decode(row.record),
+            "rules": msgspec.json.decode(row.rules),
+            "guards": msgspec.json.decode(row.guards),
+            "conflicts": msgspec.json.decode(row.conflicts),
+            "unmerged_in": row.unmerged_in,
+        }
+
+
+# Rules whose value is made of both: what a memory had before is still in it.
+_MIXING: Final = (":weighted", ":corroborated")
+
+
+class _Origins:
+    """Where the value of each field came from, told by what merges would take back, the newest first.
+
+    A field is a member of the record, or of an object in it; a list is one field, with an origin for each merge
+    that added to it.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._is_object = {name for name, value in document.items() if isinstance(value, dict)}
+        self._of: dict[tuple[str, ...], list[str]] = {}
+        for name, value in document.items():
+            for field in [(name, member) for member in value] if name in self._is_object else [(name,)]:
+                self._of[field] = []
+        self._open = set(self._of)
+
+    def add(self, origin: str, reverse: list[Operation], rules: list[str]) -> None:
+        """Note what one merge gave, by its reverse patch and its rules."""
+        mixed = {rule.partition(":")[0] for rule in rules if rule.endswith(_MIXING)}
+        changed: dict[tuple[str, ...], bool] = {}  # whether nothing older is left in it
+        for operation in reverse:
+            path = () if operation[0] == "replace" else tuple(operation[1])
+            for field in self._fields(path):
+                is_whole = operation[0] != "truncate" and len(path) <= len(field) and field[-1] not in mixed
+                changed[field] = is_whole or changed.get(field, False)
+        for field, is_whole in changed.items():
+            if field in self._open:
+                self._of[field].append(origin)
+                if is_whole:
+                    self._open.discard(field)
+
+    def _fields(self, path: tuple[str | int, ...]) -> list[tuple[str, ...]]:
+        if len(path) > 1 and path[0] in self._is_object:
+            return [field for field in [(str(path[0]), str(path[1]))] if field in self._of]
+        if path and path[0] not in self._is_object:
+            return [field for field in [(str(path[0]),)] if field in self._of]
+        return [field for field in self._of if not path or field[0] == path[0]]
+
+    def told(self) -> dict[str, list[str]]:
+        """Return the origins of each field by its dotted name, the oldest first."""
+        return {
+            ".".join(field): [*(["founder"] if field in self._open else []), *reversed(found)]
+            for field, found in self._of.items()
+        }
 
 
 def explain(one: str, other: str, *, config: Config) -> dict[str, Any]:

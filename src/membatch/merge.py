@@ -206,27 +206,30 @@ class Survivor:
         else:
             self.stated = msgspec.json.decode(stated, type=Stated)
         self.is_untouched = stated is None
-        self._members: dict[Path, set[Any]] = {}
+        self._places: dict[Path, dict[Any, int]] = {}
+        self._seen: dict[Path, int] = {}
 
     def stated_text(self) -> str | None:
         """Return what the store keeps beside the record, None while the founder says it all."""
         return None if self.is_untouched else msgspec.json.encode(self.stated).decode()
 
-    def members(self, path: Path, items: list[Any]) -> set[Any]:
-        """Return the items of a list of the document as a set, kept up to date by `take`."""
-        members = self._members.get(path)
-        if members is None or len(members) != len(items):
-            members = self._members[path] = set(items)
-        return members
+    def places(self, path: Path, items: list[Any], name: Callable[[Any], Any] | None = None) -> dict[Any, int]:
+        """Return where each item of a list of the document stands, by its name if it has one.
+
+        Lists only grow while a survivor lives, so each item is looked at once, however many merges there are.
+        """
+        places, seen = self._places.get(path), self._seen.get(path, 0)
+        if places is None:
+            places = self._places[path] = {}
+        if seen != len(items):
+            new = items[seen:] if name is None else map(name, items[seen:])
+            places.update(zip(new, range(seen, len(items)), strict=True))
+            self._seen[path] = len(items)
+        return places
 
     def take(self, merged: Merged) -> None:
         """Become what the merge makes of it."""
         self.document = apply(self.document, merged.forward)
-        for operation in merged.forward:
-            if operation[0] == "append":
-                members = self._members.get(tuple(operation[1]))
-                if members is not None:
-                    members.update(operation[2])
         self.stated = merged.stated
         self.is_untouched = False
 
@@ -235,7 +238,8 @@ class Survivor:
         self.document = document
         self.stated = stated_by(document)
         self.is_untouched = True
-        self._members.clear()
+        self._places.clear()
+        self._seen.clear()
 
 
 def stated_by(record: Document) -> Stated:
@@ -258,6 +262,10 @@ def sortable(time: str) -> str:
     """Return a UTC time, as records write it, in a form whose texts sort as the times do."""
     whole, _, fraction = time.rstrip("Z").partition(".")
     return f"{whole}.{fraction:0<6}"
+
+
+def _evidence(marker: Document) -> tuple[str, str]:
+    return marker["type"], marker["text"]
 
 
 def merge(survivor: Survivor, record: Document, rules: Rules) -> Merged | None:
@@ -320,18 +328,23 @@ class _Merger:
         self._reverse.append(["set", list(path), holder[name]] if name in holder else ["unset", list(path)])
 
     def _text(self) -> None:
-        """Summary and content go together: whose summary is kept, his content is."""
+        """Summary and content go together: whose summary is kept, his content is; equal summaries leave it to these."""
         mine, other = self._document["summary"], self._record["summary"]
+        content = self._record.get("content")
+        has_two = content is not None and self._document.get("content", content) != content
         takes = False
         if mine != other:
-            self._used[f"summary:{self._rules.names['summary']}"] = None
-            takes = self._rules.functions["summary"](mine, other, self._pair("summary")) == other
+            takes = self._takes_text(mine, other)
             if takes:
                 self._set(("summary",), self._document, other)
-        content = self._record.get("content")
-        if content is not None and (takes or "content" not in self._document):
-            if self._document.get("content") != content:
-                self._set(("content",), self._document, content)
+        elif has_two and content is not None:
+            takes = self._takes_text(self._document["content"], content)
+        if content is not None and ("content" not in self._document or (takes and has_two)):
+            self._set(("content",), self._document, content)
+
+    def _takes_text(self, mine: str, other: str) -> bool:
+        self._used[f"summary:{self._rules.names['summary']}"] = None
+        return bool(self._rules.functions["summary"](mine, other, self._pair("summary")) == other)
 
     def _value(self, above: Path, name: str, mine: Document, other: Document) -> None:
         value = other.get(name)
@@ -353,7 +366,7 @@ class _Merger:
     def _unite(self, path: Path, mine: list[Any] | None, other: list[Any] | None) -> None:
         if not other:
             return
-        known = self._survivor.members(path, mine) if mine else set()
+        known = self._survivor.places(path, mine) if mine else ()
         self._append(path, mine, [item for item in other if item not in known])
 
     def _append(self, path: Path, mine: list[Any] | None, new: list[Any]) -> None:
@@ -431,10 +444,12 @@ class _Merger:
 
     def _markers(self, path: Path, mine: list[Document] | None, other: list[Document] | None) -> None:
         """Unite evidence by type and text; where both have it, with the larger confidence."""
-        places = {(entry["type"], entry["text"]): number for number, entry in enumerate(mine or ())}
+        if not other:
+            return
+        places = self._survivor.places(path, mine, _evidence) if mine else {}
         new = []
-        for entry in other or ():
-            number = places.get((entry["type"], entry["text"]))
+        for entry in other:
+            number = places.get(_evidence(entry))
             if number is None:
                 new.append(entry)
             elif mine is not None and entry.get("confidence", -1) > mine[number].get("confidence", -1):

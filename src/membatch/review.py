@@ -69,14 +69,12 @@ def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False
     with _opened(config, wait) as store:
 
         def decide(changes: Any) -> None:
-            skipped: set[int] = set()
-            while row := next((row for row in store.reviews("open") if fits(row) and row.review not in skipped), None):
-                step = _step(store, row, config)
-                if step is None:
-                    skipped.add(row.review)
-                    continue
-                changes.accept(row.review, row.younger, *step)
-                done.add(row.review)
+            for number in [row.review for row in store.reviews("open") if fits(row)]:
+                row = store.review(number)  # as the decisions before it left it
+                step = None if row is None or row.state != "open" else _step(store, row, config)
+                if row is not None and step is not None:
+                    changes.accept(number, row.younger, *step)
+                    done.add(number)
 
         def fits(row: ReviewRow) -> bool:
             return list(msgspec.json.decode(row.guards)) == [guard] and Fraction(row.shared, row.union) >= least
@@ -96,8 +94,8 @@ def _opened(config: Config, wait: bool) -> Iterator[Store]:
 
 
 def _pair(store: Store, review: int) -> ReviewRow:
-    row = next((row for row in store.reviews("open") if row.review == review), None)
-    if row is None:
+    row = store.review(review)
+    if row is None or row.state != "open":
         raise ConfigError(f"there is no open pair {review}: see `membatch review`")
     return row
 

@@ -25,7 +25,12 @@ def test_history_tells_what_was_absorbed_and_where_each_field_came_from(tmp_path
         assert found["merges"][0]["record"] == {key: value for key, value in two.items() if key != "id"}
         assert found["merges"][0]["score"] == "4/5"
         assert found["merges"][0]["conflicts"] == [{"path": ["kind"], "kept": "event", "other": "fact"}]
-        assert found["origins"] == {"summary": "merge 1", "kind": "merge 1", "confidence": "merge 1", "tags": "founder"}
+        assert found["origins"] == {
+            "summary": ["merge 1"],
+            "kind": ["merge 1"],
+            "confidence": ["merge 1"],
+            "tags": ["founder"],
+        }
     text = membatch("history", "b", folder=tmp_path).stdout.decode()
     assert "absorbed b from 1.jsonl:1" in text
 

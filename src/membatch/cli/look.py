@@ -127,27 +127,16 @@ def history(memory_id: str, **flags: Any) -> int:
     Its founder, what it absorbed and why, where each field came from. MEMORY_ID may also be the id of a
     record that it absorbed.
     """
+    from membatch.cli.past import told
     from membatch.lineage import history as history_of
-    from membatch.report.words import printable
 
     resolved, as_json, _ = settings_of(flags)
     found = history_of(memory_id, store=resolved.config.store)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
-    click.echo(f"memory {printable(found['id'])} in {found['match_scope']}")
-    click.echo(f"  founder: {printable(found['founder']['summary'])}")
-    for item in found["merges"]:
-        what = "replaced by" if item["replaces"] else "absorbed"
-        place = f" from {printable(item['source'])}:{item['line']}" if item["source"] else ""
-        click.echo(f"  merge {item['merge']} (run {item['run']}) {what} {printable(item['id'])}{place}")
-        click.echo(f"    by {item['step']}, score {item['score']}: {printable(item['record']['summary'])}")
-        for conflict in item["conflicts"]:
-            path = ".".join(map(str, conflict["path"]))
-            click.echo(
-                f"    kept {printable(str(conflict['kept']))}, not {printable(str(conflict['other']))} at {path}"
-            )
-    click.echo("  fields: " + ", ".join(f"{name} ({origin})" for name, origin in found["origins"].items()))
+    for line in told(found):
+        click.echo(line)
     return 0
 
 

@@ -53,17 +53,29 @@ class Known:
         self._chain(rows)
 
     def _chain(self, rows: Rows) -> None:
-        """Enter rows by content hash; those of one hash form a chain, its newest row in the table."""
+        """Enter rows by content hash; those of one hash form a chain, its newest row in the table.
+
+        A row takes the place of an older one that leads to the same memory, so that a chain is as long as the
+        memories are many, not the records that they absorbed.
+        """
         order = rows[np.argsort(self._hashes[rows], kind="stable")]
+        repeated = (self._hashes[order[1:]] == self._hashes[order[:-1]]) & self._leads_alike(order[1:], order[:-1])
+        order = order[np.concatenate([~repeated, [True]])]
         same = self._hashes[order[1:]] == self._hashes[order[:-1]]
         self._following[order[1:][same]] = order[:-1][same]
         starts = np.concatenate([[True], ~same])
         heads, tails = order[np.concatenate([~same, [True]])], order[starts]
         known, places = self._by_hash.find((self._hashes,), (self._hashes[heads],))
         is_known = known >= 0
-        self._following[tails[is_known]] = known[is_known]
+        older, tails = known[is_known], tails[is_known]
+        self._following[tails] = np.where(self._leads_alike(tails, older), self._following[older], older)
         self._by_hash.move(places[is_known], heads[is_known])
         self._by_hash.put(self._hashes, heads[~is_known])
+
+    def _leads_alike(self, some: Rows, others: Rows) -> npt.NDArray[np.bool_]:
+        """Return where two rows lead to the same memory."""
+        found: npt.NDArray[np.bool_] = self._memories[some] == self._memories[others]
+        return found & ~self._dead[some] & ~self._dead[others]
 
     def _reserve(self, rows: int) -> None:
         if rows > len(self._keys):

@@ -98,6 +98,18 @@ class MergeRow(NamedTuple):
     conflicts: str
     guards: str
     reverse: str
+    unmerged_in: int | None
+    moved_memory: MemoryKey | None  # of a merge that a review made: the younger memory, its batch, its merges
+    moved_batch: int | None
+    moved_merges: str | None
+
+
+class Unmerged(NamedTuple):
+    """A merge that was taken back: its number, the run that did it, the id of the memory that had absorbed it."""
+
+    merge: int
+    run: int
+    id: str
 
 
 class ReviewRow(NamedTuple):
@@ -243,6 +255,9 @@ class Store(Protocol):
     def reviews(self, state: str) -> list[ReviewRow]:
         """Return the pairs in a state, with both memories, the oldest first."""
 
+    def review(self, review: int) -> ReviewRow | None:
+        """Return a pair by its number, with both memories."""
+
     def merge(self, merge: int) -> OneMerge | None:
         """Return a merge by its number."""
 
@@ -253,10 +268,16 @@ class Store(Protocol):
         """Return what the later runs did that names memories which the run made or changed."""
 
     def by_id(self, identity: str) -> list[StoredRow]:
-        """Return the memories of an id, else those that absorbed a record of it."""
+        """Return the memories of an id; in other match scopes, those that absorbed or knew a record of it."""
 
     def lineage(self, memory: MemoryKey) -> list[MergeRow]:
-        """Return the merges into a memory, the oldest first."""
+        """Return the merges into a memory, the oldest first, those that were taken back too."""
+
+    def unmerged_from(self, memory: MemoryKey, batch: int | None = None) -> list[Unmerged]:
+        """Return the merges whose taking back made a memory, or made it stand alone again.
+
+        `batch` is the one that made it, for a memory that a review has merged since.
+        """
 
     def inspection(self) -> AbstractContextManager[Inspection]:
         """Look at the store as it is now, whatever is written meanwhile."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from membatch.errors import CODES
-from membatch.patch import apply
+from membatch.patch import Document, apply
 from membatch.plan import MemoryKey, Merge, StoredRow
 from membatch.store import ChangeTally
 from membatch.store.queries import query
@@ -38,6 +38,8 @@ _UNDO: Final = (
 # In this order too.
 _FORGET: Final = ("forget_reviews", "forget_fingerprints", "forget_duplicates", "forget_merges", "forget_memory")
 
+_MOST_TAKEN_BACK: Final = 1000  # survivors that an undo holds before it writes them
+
 # The fact that removed rows still leave traces in the files.
 PURGE_IS_DUE: Final = "purge_is_due"
 
@@ -52,6 +54,7 @@ class Changes:
         self._fetch = fetch
         self._run = run
         self._batch = self._execute(query("next_keys")).fetchone()[2]
+        self._taken_back: dict[MemoryKey, tuple[Document, str | None]] = {}
         self.tally = ChangeTally()
         self._execute(query("insert_batch"), (self._batch, run, 1, "{}", "{}"))
 
@@ -70,6 +73,7 @@ class Changes:
                 self._take_back(MemoryKey(memory), reverse, stated)
                 if moved is not None:
                     self._return(MemoryKey(memory), msgspec.json.decode(moved))
+            self._write_back()
             for name in _UNDO:
                 self._execute(query(name), (run,))
 
@@ -128,6 +132,7 @@ class Changes:
         execute = self._execute
         older, reverse, stated, moved = execute(query("merge_to_undo"), (merge,)).fetchone()
         self._take_back(MemoryKey(older), reverse, stated)
+        self._write_back()
         if moved is not None:
             self._return(MemoryKey(older), msgspec.json.decode(moved))
             execute(query("unmerge_decisions"))
@@ -143,9 +148,20 @@ class Changes:
         execute(query("mark_unmerged"), (self._run, merge))
 
     def _take_back(self, memory: MemoryKey, reverse: str, stated: str | None) -> None:
-        record = self._fetch([memory])[memory].record
-        document = apply(msgspec.json.decode(record), msgspec.json.decode(reverse))
-        self._execute(query("update_memory"), (stated, encode_record(document).decode(), memory))
+        """Take one merge back in memory; `_write_back` writes each survivor once, however many merges it had."""
+        known = self._taken_back.get(memory)
+        if known is None:
+            if len(self._taken_back) >= _MOST_TAKEN_BACK:
+                self._write_back()
+            document = msgspec.json.decode(self._fetch([memory])[memory].record)
+        else:
+            document = known[0]
+        self._taken_back[memory] = (apply(document, msgspec.json.decode(reverse)), stated)
+
+    def _write_back(self) -> None:
+        for memory, (document, stated) in self._taken_back.items():
+            self._execute(query("update_memory"), (stated, encode_record(document).decode(), memory))
+        self._taken_back.clear()
 
     def forget(self, memory: MemoryKey, is_said: Callable[[bytes], bool], is_quoted: Callable[[str], bool]) -> None:
         """Remove a memory and all that was kept of it, also rejects whose raw record says what it said."""

@@ -212,18 +212,37 @@ UPDATE reject SET resolved_by = NULL WHERE resolved_by = ?;
 -- name: mark_undone: a run counts as absent
 UPDATE run SET status = 'undone' WHERE run = ?;
 
--- name: memories_by_id: memories that have an id, in any match scope
-SELECT memory, id, match_scope, record, stated FROM memory WHERE id = ?;
+-- name: by_id: the memories of an id, where a match scope has none those that absorbed, else that knew a record of it
+WITH named AS (
+    SELECT memory, match_scope FROM memory WHERE id = ?1
+), absorbed AS (
+    SELECT memory, match_scope FROM merge JOIN memory USING (memory)
+    WHERE merge.id = ?1 AND unmerged_in IS NULL AND match_scope NOT IN (SELECT match_scope FROM named)
+), known AS (
+    SELECT memory, match_scope FROM duplicate JOIN memory USING (memory)
+    WHERE duplicate.id = ?1
+    AND match_scope NOT IN (SELECT match_scope FROM named UNION SELECT match_scope FROM absorbed)
+)
+SELECT memory, id, match_scope, record, stated FROM memory
+WHERE memory IN (
+    SELECT memory FROM named UNION SELECT memory FROM absorbed UNION SELECT memory FROM known
+)
+ORDER BY memory;
 
--- name: absorbed_by_id: memories that absorbed a record of this id
-SELECT DISTINCT memory.memory, memory.id, match_scope, memory.record, stated FROM merge JOIN memory USING (memory)
-WHERE merge.id = ? AND unmerged_in IS NULL;
-
--- name: lineage: the merges into a memory, the oldest first
+-- name: lineage: the merges into a memory, the oldest first, with what a review moved and those that were taken back
 SELECT
     merge, run, step, shared, union_size, replaces, merge.id, merge.record, source, line, byte_offset, item_index,
-    rules, conflicts, guards, reverse
-FROM merge JOIN batch USING (batch) WHERE memory = ? AND unmerged_in IS NULL ORDER BY merge;
+    rules, conflicts, guards, reverse, unmerged_in,
+    moved ->> '$.memory[0]', moved ->> '$.memory[3]', moved -> '$.merges'
+FROM merge JOIN batch USING (batch) WHERE memory = ? ORDER BY merge;
+
+-- name: unmerged_from: the merges whose taking back made a memory, or made it stand alone again
+SELECT merge, unmerged_in, memory.id FROM merge JOIN memory USING (memory)
+WHERE unmerged_in = (
+    SELECT run FROM batch WHERE batch = coalesce(?2, (SELECT batch FROM memory WHERE memory = ?1))
+)
+OR (moved IS NOT NULL AND moved ->> '$.memory[0]' = ?1 AND unmerged_in IS NOT NULL)
+ORDER BY merge;
 
 -- name: born: the run in which a memory was made
 SELECT run FROM memory JOIN batch USING (batch) WHERE memory = ?;
@@ -238,6 +257,13 @@ SELECT
     mine.id, mine.record, other.id, other.record
 FROM review JOIN memory AS mine ON mine.memory = older JOIN memory AS other ON other.memory = younger
 WHERE state = ? ORDER BY review;
+
+-- name: review: one pair, with both memories
+SELECT
+    review, older, younger, step, shared, union_size, guards, state,
+    mine.id, mine.record, other.id, other.record
+FROM review JOIN memory AS mine ON mine.memory = older JOIN memory AS other ON other.memory = younger
+WHERE review = ?;
 
 -- name: decide_review: a pair is accepted or rejected
 UPDATE review SET state = ?, closed_by = ?, decided_in = ? WHERE review = ?;

@@ -35,7 +35,18 @@ from membatch.errors import (
 )
 from membatch.memory import HASH_VERSION, UNICODE_VERSION
 from membatch.plan import Checkpoint, Digest, MemoryKey, Plan, StoredRow
-from membatch.store import BatchRow, Blocker, FingerprintRow, MergeRow, OneMerge, RejectRow, ReviewRow, RunRow, now
+from membatch.store import (
+    BatchRow,
+    Blocker,
+    FingerprintRow,
+    MergeRow,
+    OneMerge,
+    RejectRow,
+    ReviewRow,
+    RunRow,
+    Unmerged,
+    now,
+)
 from membatch.store.changes import PURGE_IS_DUE, Changes
 from membatch.store.driver import ours, translated
 from membatch.store.inspection import Inspection
@@ -431,19 +442,29 @@ class SqliteStore:
         with ours():
             return [ReviewRow(*row) for row in self._connection.execute(query("reviews"), (state,))]
 
-    def by_id(self, identity: str) -> list[StoredRow]:
-        """Return the memories of an id, else those that absorbed a record of it."""
+    def review(self, review: int) -> ReviewRow | None:
+        """Return a pair by its number."""
         with ours():
-            rows = self._connection.execute(query("memories_by_id"), (identity,)).fetchall()
-            rows = rows or self._connection.execute(query("absorbed_by_id"), (identity,)).fetchall()
+            row = self._connection.execute(query("review"), (review,)).fetchone()
+        return None if row is None else ReviewRow(*row)
+
+    def by_id(self, identity: str) -> list[StoredRow]:
+        """Return the memories of an id; in other match scopes, those that absorbed or knew a record of it."""
+        with ours():
+            rows = self._connection.execute(query("by_id"), (identity,)).fetchall()
         return [
             StoredRow(MemoryKey(key), name, scope, record.encode(), stated) for key, name, scope, record, stated in rows
         ]
 
     def lineage(self, memory: MemoryKey) -> list[MergeRow]:
-        """Return the merges into a memory, the oldest first."""
+        """Return the merges into a memory, the oldest first, those that were taken back too."""
         with ours():
             return [MergeRow(*row) for row in self._connection.execute(query("lineage"), (memory,))]
+
+    def unmerged_from(self, memory: MemoryKey, batch: int | None = None) -> list[Unmerged]:
+        """Return the merges whose taking back made a memory, or made it stand alone again."""
+        with ours():
+            return [Unmerged(*row) for row in self._connection.execute(query("unmerged_from"), (memory, batch))]
 
     @contextmanager
     def inspection(self) -> Iterator[Inspection]:

@@ -1,0 +1,119 @@
+"""What a decision about a held pair does to the pair, to others that name its memories, and to later loads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from membatch import Config, ConfigError, Report, check, process, unmerge
+from membatch.config import DedupSettings
+from membatch.review import accept, accept_all, open_pairs, reject
+
+from .command import lines, membatch
+
+MOTHER, FATHER, SISTER = (f"my {who} died in high school" for who in ("mother", "father", "sister"))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(store=f"sqlite:///{tmp_path}/a.db", dedup=DedupSettings(threshold="0.7"))
+
+
+def load(config: Config, *records: dict[str, Any]) -> Report:
+    return process(records, config=config)
+
+
+def pairs(config: Config) -> list[tuple[str, str]]:
+    return [(pair["older"]["id"], pair["younger"]["id"]) for pair in open_pairs(config.store)]
+
+
+def test_a_rejected_pair_is_never_held_again(config: Config) -> None:
+    a, b = {"id": "a", "summary": MOTHER}, {"id": "b", "summary": FATHER}
+    load(config, a, b)
+    reject(open_pairs(config.store)[0]["review"], config=config)
+    again = load(config, a, b, {**b, "id": "other"})
+    assert (again.counts.duplicates, again.counts.held) == (3, 0)
+    near = load(config, {**a, "tags": ["t"]}, {"summary": f"{FATHER}.", "tags": ["u"]})
+    assert (near.counts.merged, near.counts.held) == (2, 0)
+    third = load(config, {"id": "c", "summary": SISTER})
+    assert third.counts.held == 1
+    assert pairs(config) == [("a", "c")]
+
+
+def test_a_merge_below_a_rejected_pair_is_not_taken_back_alone(config: Config) -> None:
+    load(config, {"id": "a", "summary": MOTHER}, {"id": "b", "summary": FATHER}, {"id": "b2", "summary": f"{FATHER}."})
+    reject(open_pairs(config.store)[0]["review"], config=config)
+    with pytest.raises(ConfigError, match="decision"):
+        unmerge(1, store=config.store)
+
+
+def test_the_other_pairs_of_the_older_memory_stay(config: Config) -> None:
+    load(config, {"id": "a", "summary": MOTHER}, {"id": "b", "summary": FATHER}, {"id": "c", "summary": SISTER})
+    assert pairs(config) == [("a", "b"), ("a", "c")]
+    accept(1, config=config)
+    assert pairs(config) == [("a", "c")]
+    accept(2, config=config)
+    assert pairs(config) == []
+
+
+def test_a_pair_of_the_younger_memory_follows_to_the_older_one(config: Config) -> None:
+    load(config, {"id": "a", "summary": "my mother died in high school"})
+    load(config, {"id": "b", "summary": "my father died in high school"})
+    load(config, {"id": "c", "summary": "my father died in primary school"})
+    assert pairs(config) == [("a", "b"), ("b", "c")]
+    accept(1, config=config)
+    assert pairs(config) == [("a", "c")]
+
+
+def test_pairs_that_followed_are_accepted_with_all_others(config: Config) -> None:
+    for name, text in (("a", MOTHER), ("b", FATHER), ("c", "my father died in primary school")):
+        load(config, {"id": name, "summary": text})
+    assert pairs(config) == [("a", "b"), ("b", "c")]
+    assert accept_all("substitution", "0.7", config=config)[1] == 2
+    assert pairs(config) == []
+    assert load(config, {"id": "c", "summary": "my father died in primary school"}).counts.duplicates == 1
+    assert check(config.store).is_whole
+
+
+def test_accepting_takes_along_all_that_led_to_the_younger_memory(config: Config) -> None:
+    load(config, {"id": "a", "summary": MOTHER}, {"id": "b", "summary": FATHER, "tags": ["1"]})
+    b2 = {"id": "b2", "summary": f"{FATHER}.", "tags": ["2"]}
+    load(config, b2)
+    accept(1, config=config)
+    again = load(config, b2, {"summary": FATHER, "tags": ["3"]}, {"id": "a", "summary": MOTHER})
+    assert (again.counts.duplicates, again.counts.merged) == (2, 1)
+    text = membatch("export", "--store", config.store, folder=Path.cwd()).stdout.splitlines()
+    assert len(text) == 1
+    assert json.loads(text[0])["tags"] == ["1", "2", "3"]
+
+
+def test_only_pairs_of_one_guard_from_a_score_on_are_accepted_at_once(config: Config) -> None:
+    load(
+        config,
+        {"id": "a", "summary": "Tom owes Anna five euros"},
+        {"id": "b", "summary": "Anna owes Tom five euros"},
+        {"id": "c", "summary": MOTHER},
+        {"id": "d", "summary": FATHER},
+    )
+    assert pairs(config) == [("a", "b"), ("c", "d")]
+    assert accept_all("substitution", "0.72", config=config)[1] == 0
+    assert accept_all("order", "1", config=config)[1] == 1
+    assert pairs(config) == [("c", "d")]
+    assert accept_all("substitution", "5/7", config=config)[1] == 1
+
+
+def test_the_list_marks_every_word_that_differs_and_escapes_what_would_move_the_cursor(tmp_path: Path) -> None:
+    (tmp_path / "membatch.toml").write_text('[dedup]\nthreshold = "0.6"\n')
+    lines(
+        tmp_path / "a.jsonl",
+        {"summary": "my mother died in high \x1b[2Jschool"},
+        {"summary": "my father died in \x1b[2Jschool high"},
+    )
+    membatch("run", "a.jsonl", folder=tmp_path)
+    text = membatch("review", folder=tmp_path).stdout.decode()
+    assert "my [mother] died in" in text
+    assert "my [father] died in" in text
+    assert "\x1b" not in text
