@@ -12,7 +12,8 @@ from membatch.errors import (
     SurroundingsError,
 )
 from membatch.forget import Forgotten, forget
-from membatch.lineage import explain, history
+from membatch.judgement import explain
+from membatch.lineage import history
 from membatch.memory import Memory
 from membatch.report import Report
 from membatch.reversal import undo, unmerge
