@@ -37,6 +37,7 @@ RANKS = {
     "runs": 7,
     "check": 8,
     "forget": 8,
+    "judgement": 8,
     "lineage": 8,
     "review": 8,
     "reversal": 8,

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
         SurroundingsError,
     )
     from membatch.forget import Forgotten, forget
-    from membatch.lineage import explain, history
+    from membatch.judgement import explain
+    from membatch.lineage import history
     from membatch.memory import Memory
     from membatch.report import Report
     from membatch.reversal import undo, unmerge
@@ -80,7 +81,8 @@ _ROOMS: Final = {
         "SurroundingsError",
     ),
     "forget": ("Forgotten", "forget"),
-    "lineage": ("explain", "history"),
+    "judgement": ("explain",),
+    "lineage": ("history",),
     "memory": ("Memory",),
     "report": ("Report",),
     "reversal": ("undo", "unmerge"),

@@ -95,7 +95,10 @@ def test_the_text_is_an_indented_tree(folder: Path) -> None:
     assert f"    founder: {FATHER}" in below
     assert "    merge 2 (run 2) absorbed b2 from 1.jsonl:2" in below
     assert "    merge 3 (run 2) absorbed b3 from 1.jsonl:3, taken back by run 4" in below
-    assert any(line.startswith("  fields: ") and "summary (merge 1)" in line and "tags (founder, merge 1)" in line for line in text)
+    assert any(
+        line.startswith("  fields: ") and "summary (merge 1)" in line and "tags (founder, merge 1)" in line
+        for line in text
+    )
     assert "  was merge 3 of a, taken back by run 4" in membatch("history", "b3", folder=folder).stdout.decode()
 
 

@@ -84,7 +84,7 @@ def test_explain_gives_every_step_and_the_outcome(tmp_path: Path) -> None:
     one, other = json.dumps({"summary": "Tom owes Anna 5 euros"}), json.dumps({"summary": "Anna owes Tom 5 euros"})
     found = json.loads(membatch("explain", one, other, "--json", folder=tmp_path).stdout)
     assert (found["score"], found["guards"]["order"], found["digest"]) == ("5/5", "unsure", False)
-    assert found["outcome"] == "held: order says unsure"
+    assert (found["outcome"], found["reason"]) == ("held", "order says unsure")
     loaded(tmp_path, [{"id": "m", "summary": "Anna bought a car"}])
     text = membatch("explain", "m", '{"summary": "Anna bought a red car"}', folder=tmp_path).stdout.decode()
     assert "outcome: merged" in text

@@ -162,6 +162,14 @@ def memory_data(store: Path) -> dict[str, list[Any]]:
     return found
 
 
+def exported(store: Path) -> list[str]:
+    """Return the memories of a store as JSON texts with their ids, the oldest first."""
+    connection = sqlite3.connect(store)
+    rows = connection.execute("SELECT id, record FROM memory ORDER BY memory").fetchall()
+    connection.close()
+    return [json.dumps({"id": identity, **json.loads(record)}) for identity, record in rows]
+
+
 def counts_in_store(store: Path) -> dict[str, int]:
     """Return how many rows of each outcome a store of one run holds, counted from its tables."""
     connection = sqlite3.connect(store)

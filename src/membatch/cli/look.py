@@ -150,7 +150,7 @@ def explain(first: str, second: str, **flags: Any) -> int:
 
     Each is the id of a memory or a record as JSON.
     """
-    from membatch.lineage import explain as explain_pair
+    from membatch.judgement import explain as explain_pair
     from membatch.report.words import printable
 
     resolved, as_json, _ = settings_of(flags)
@@ -160,12 +160,13 @@ def explain(first: str, second: str, **flags: Any) -> int:
         return 0
     for name in ("same_match_scope", "digest", "id", "content_hash"):
         click.echo(f"{name.replace('_', ' '):<17}{'yes' if found[name] else 'no'}")
-    click.echo(f"{'score':<17}{found['score']} (threshold {found['threshold']})")
+    review = "" if found["review_from"] is None else f", review from {found['review_from']}"
+    click.echo(f"{'score':<17}{found['score']} (threshold {found['threshold']}{review})")
     for name, words in found["tokens"].items():
         click.echo(f"{name.replace('_', ' '):<17}{printable(' '.join(words))}")
     for name, verdict in found["guards"].items():
         click.echo(f"{'guard ' + name:<22}{verdict}")
-    click.echo(f"outcome: {found['outcome']}")
+    click.echo(f"outcome: {found['outcome']}, because {printable(found['reason'])}")
     return 0
 
 

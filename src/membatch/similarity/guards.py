@@ -146,7 +146,16 @@ def _lacks_variant(words: Set[str], others: Set[str]) -> bool:
 
 
 def order(mine: TextFacts, other: TextFacts) -> Verdict:
-    """Unsure if capitalised words that both have come in another order."""
+    """Unsure if capitalised words that both have come in another order; of scripts without spaces, any characters.
+
+    Such scripts show no names. There the longer text is to be the shorter one with more in it; if it lacks a
+    character of it, that is what `substitution` asks about.
+    """
+    shorter, longer = sorted((mine, other), key=lambda text: len(text.content_run))
+    if shorter.content_run and not shorter.content_characters - longer.content_characters:
+        rest = iter(longer.content_run)
+        if not all(character in rest for character in shorter.content_run):
+            return "unsure"
     both = set(mine.capitalised) & set(other.capitalised)
     if len(both) < 2:
         return "same"

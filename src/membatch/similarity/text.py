@@ -42,6 +42,7 @@ _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _SYMBOLS_BESIDES: Final = frozenset("#%&@")
 _SAME_CHARACTER: Final = str.maketrans({"−": "-", "’": "'", "‘": "'", "ʼ": "'", "＇": "'", "\ufe0f": None})
 _NO_CONTENT: Final = FUNCTION_WORDS | NEGATION | NUMBER_WORDS.keys()
+_NO_CONTENT_CHARACTERS: Final = FUNCTION_CHARACTERS | NUMERALS
 _NO_CHARACTERS: Final[Counter[str]] = Counter()
 _UNSPACED_ALWAYS: Final = tuple(word for word in ALWAYS if not word.isascii())
 _IGNORED_MARKS: Final = frozenset("\u0300\u0301\u0302\u0327")  # grave, acute, circumflex, cedilla
@@ -114,14 +115,19 @@ class TextFacts:
         return "".join([piece.unspaced for piece in self._pieces])
 
     @lazy
-    def content_characters(self) -> Counter[str]:
-        """Characters of scripts written without spaces, grammar, numerals and negation left out."""
+    def content_run(self) -> str:
+        """Characters of scripts written without spaces, in order, grammar, numerals and negation left out."""
         text = self.unspaced
         if not text:
-            return _NO_CHARACTERS
+            return ""
         for part in NEGATION_PARTS:
             text = text.replace(part, "")
-        return Counter(character for character in text if character not in FUNCTION_CHARACTERS | NUMERALS)
+        return "".join([character for character in text if character not in _NO_CONTENT_CHARACTERS])
+
+    @lazy
+    def content_characters(self) -> Counter[str]:
+        """How often each character of `content_run` is there."""
+        return Counter(self.content_run) if self.content_run else _NO_CHARACTERS
 
     @lazy
     def negations(self) -> tuple[int, bool]:

@@ -204,6 +204,9 @@ class Store(Protocol):
     def fingerprints(self) -> Iterator[list[FingerprintRow]]:
         """Yield all fingerprints, in blocks."""
 
+    def fingerprints_of(self, memory: MemoryKey) -> list[FingerprintRow]:
+        """Return the fingerprints that lead to one memory."""
+
     def missing_tokens(self) -> list[tuple[int, int, str]]:
         """Return some founders without tokens: memory, number, summary; none if all have theirs."""
 

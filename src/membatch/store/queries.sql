@@ -61,6 +61,11 @@ SELECT
     memory, superseded_by IS NOT NULL, founder, id_hash, CAST(digest || content_hash AS BLOB), tokens, match_scope
 FROM fingerprint;
 
+-- name: fingerprints_of: all that leads to one memory
+SELECT
+    memory, superseded_by IS NOT NULL, founder, id_hash, CAST(digest || content_hash AS BLOB), tokens, match_scope
+FROM fingerprint WHERE memory = ? ORDER BY number;
+
 -- name: missing_tokens: founders whose tokens nobody needed yet, with the summary that has them
 SELECT fingerprint.memory, number, record ->> '$.summary'
 FROM fingerprint JOIN memory USING (memory)

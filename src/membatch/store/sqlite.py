@@ -357,6 +357,12 @@ class SqliteStore:
         """Yield all fingerprints, in blocks."""
         yield from self._blocks(query("fingerprints"))
 
+    def fingerprints_of(self, memory: MemoryKey) -> list[FingerprintRow]:
+        """Return the fingerprints that lead to one memory."""
+        with ours():
+            rows = self._connection.execute(query("fingerprints_of"), (memory,)).fetchall()
+        return [FingerprintRow(*row) for row in rows]
+
     def _blocks(self, sql: str, *values: Any) -> Iterator[list[Any]]:
         with ours():
             cursor = self._connection.execute(sql, values)

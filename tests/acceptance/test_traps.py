@@ -1,0 +1,148 @@
+"""The known traps, in four languages, through a whole load: what must not merge, and what must."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from membatch import Config, process
+from membatch.config import DedupSettings
+
+# (one, other, outcome of the second, the guard that speaks up)
+TRAPS = [
+    ("Gina lost her job at Door Dash", "Jon lost his job at Door Dash", "inserted", "names"),
+    (
+        "Jolene finished an electrical engineering project",
+        "Deborah finished an electrical engineering project",
+        "inserted",
+        "names",
+    ),
+    ("Gina hat ihren Job bei der Post verloren", "Jon hat seinen Job bei der Post verloren", "inserted", "names"),
+    ("Gina perdió su trabajo en la tienda", "Jon perdió su trabajo en la tienda", "inserted", "names"),
+    ("吉娜丢了在快递公司的工作", "乔恩丢了在快递公司的工作", "held", "substitution"),
+    ("吉娜完成了一个电气工程项目", "黛博拉完成了一个电气工程项目", "held", "substitution"),
+    ("We met on October 15th", "We met on October 16th", "inserted", "numbers"),
+    ("Wir trafen uns am 15. Oktober", "Wir trafen uns am 16. Oktober", "inserted", "numbers"),
+    ("Nos vimos el 15 de octubre", "Nos vimos el 16 de octubre", "inserted", "numbers"),
+    ("我们十月十五日见面", "我们十月十六日见面", "inserted", "numbers"),
+    ("我们10月15日见面", "我们10月16日见面", "inserted", "numbers"),
+    ("Anna loves pizza", "Anna does not love pizza", "held", "negation"),
+    ("Anna liebt Pizza", "Anna liebt Pizza nicht", "held", "negation"),
+    ("Anna liebt Pizza", "Anna liebt keine Pizza", "held", "negation"),
+    ("A Ana le gusta la pizza", "A Ana no le gusta la pizza", "held", "negation"),
+    ("安娜爱吃披萨", "安娜不爱吃披萨", "held", "negation"),
+    ("The parcel weighs 3 kg", "The parcel weighs 5 kg", "inserted", "numbers"),
+    ("Das Paket wiegt 3 kg", "Das Paket wiegt 5 kg", "inserted", "numbers"),
+    ("El paquete pesa 3 kg", "El paquete pesa 5 kg", "inserted", "numbers"),
+    ("这个包裹重3公斤", "这个包裹重5公斤", "inserted", "numbers"),
+    ("这个包裹重三公斤", "这个包裹重五公斤", "inserted", "numbers"),
+    ("She paid forty dollars", "She paid ninety dollars", "inserted", "numbers"),
+    ("Sie zahlte vierzig Euro", "Sie zahlte neunzig Euro", "inserted", "numbers"),
+    ("Ella pagó cuarenta euros", "Ella pagó noventa euros", "inserted", "numbers"),
+    ("她付了四十美元", "她付了九十美元", "inserted", "numbers"),
+    ("The flight leaves from gate B12", "The flight leaves from gate B14", "inserted", "numbers"),
+    ("Der Flug geht von Gate B12", "Der Flug geht von Gate B14", "inserted", "numbers"),
+    ("El vuelo sale de la puerta B12", "El vuelo sale de la puerta B14", "inserted", "numbers"),
+    ("航班从B12登机口出发", "航班从B14登机口出发", "inserted", "numbers"),
+    ("I write C++ at work", "I write C# at work", "inserted", "numbers"),
+    ("Ich schreibe C++ bei der Arbeit", "Ich schreibe C# bei der Arbeit", "inserted", "numbers"),
+    ("Escribo C++ en el trabajo", "Escribo C# en el trabajo", "inserted", "numbers"),
+    ("我在工作中写C++", "我在工作中写C#", "inserted", "numbers"),
+    ("It was −5 °C outside", "It was 5 °C outside", "inserted", "numbers"),
+    ("Draußen waren es −5 °C", "Draußen waren es 5 °C", "inserted", "numbers"),
+    ("Fuera hacía −5 °C", "Fuera hacía 5 °C", "inserted", "numbers"),
+    ("外面是−5°C", "外面是5°C", "inserted", "numbers"),
+    ("The tea cost $5", "The tea cost €5", "inserted", "numbers"),
+    ("Der Tee kostete $5", "Der Tee kostete €5", "inserted", "numbers"),
+    ("El té costó $5", "El té costó €5", "inserted", "numbers"),
+    ("茶的价格是$5", "茶的价格是€5", "inserted", "numbers"),
+    ("I love 🍎", "I love 🍌", "inserted", "symbols"),
+    ("Ich liebe 🍎", "Ich liebe 🍌", "inserted", "symbols"),
+    ("Me encanta 🍎", "Me encanta 🍌", "inserted", "symbols"),
+    ("我爱🍎", "我爱🍌", "inserted", "symbols"),
+    ("my mother died when I was in high school", "my father died when I was in high school", "held", "substitution"),
+    (
+        "meine Mutter starb, als ich auf dem Gymnasium war",
+        "mein Vater starb, als ich auf dem Gymnasium war",
+        "inserted",
+        "names",
+    ),
+    (
+        "mi madre murió cuando yo estaba en el instituto",
+        "mi padre murió cuando yo estaba en el instituto",
+        "held",
+        "substitution",
+    ),
+    ("我妈妈在我上高中时去世了", "我爸爸在我上高中时去世了", "held", "substitution"),
+    ("Tom owes Anna ten euros", "Anna owes Tom ten euros", "held", "order"),
+    ("Tom schuldet Anna zehn Euro", "Anna schuldet Tom zehn Euro", "held", "order"),
+    ("Tom le debe a Anna diez euros", "Anna le debe a Tom diez euros", "held", "order"),
+    ("汤姆欠安娜十欧元", "安娜欠汤姆十欧元", "held", "order"),
+]
+
+SAME = [
+    ("Anna went home", "anna WENT home"),
+    ("Anna ging nach Hause", "ANNA ging nach hause"),
+    ("Ana fue a casa", "ANA fue a CASA"),
+    ("Anna went home.", "Anna went home!"),
+    ("Anna ging nach Hause.", "Anna ging nach Hause!"),
+    ("Ana fue a casa.", "¡Ana fue a casa!"),
+    ("安娜回家了。", "安娜回家了！"),
+    ("Anna  went\thome", "Anna went home"),
+    ("安娜 回家了", "安娜回家了"),
+    ("Ａｎｎａ has 12 cats", "Anna has １２ cats"),
+    ("安娜有１２只猫", "安娜有12只猫"),
+    ("I'm going to the lake", "I am going to the lake"),
+    ("I don’t like green tea", "I do not like green tea"),
+    ("Wie geht's dir heute", "Wie geht es dir heute"),
+    ("I bought a car", "I bought a new car"),
+    ("Ich habe ein Auto gekauft", "Ich habe ein neues Auto gekauft"),
+    ("Compré un coche", "Compré un coche nuevo"),
+    ("我买了一辆车", "我买了一辆新车"),
+    ("often walks to school", "walks to school often"),
+    ("geht oft zu fuß zur schule", "oft geht zu fuß zur schule"),
+    ("va a la escuela a menudo", "a menudo va a la escuela"),
+]
+
+JANUARY, JUNE = {"occurred_at": "2024-01-05T09:00:00Z"}, {"occurred_at": "2024-06-05T09:00:00Z"}
+HEADACHES = ["I had a headache", "Ich hatte Kopfschmerzen", "Me dolía la cabeza", "我头疼"]
+
+
+def second_of(folder: Path, one: dict[str, Any], other: dict[str, Any]) -> tuple[str, list[str]]:
+    """Load two records, all pairs being found; return the outcome of the second, and the guards that spoke up."""
+    settings = Config(store=f"sqlite:///{folder}/m.db", dedup=DedupSettings(threshold="0.2"))
+    report = process([one, other], config=settings)
+    counts = report.counts
+    assert (counts.read, counts.rejected, counts.duplicates) == (2, 0, 0)
+    outcome = "merged" if counts.merged else "held" if counts.held else "inserted"
+    return outcome, sorted(report.deduplication["by_guard"])
+
+
+@pytest.mark.parametrize(("one", "other", "outcome", "guard"), TRAPS)
+def test_a_trap_does_not_merge(one: str, other: str, outcome: str, guard: str, tmp_path: Path) -> None:
+    assert second_of(tmp_path, {"summary": one}, {"summary": other}) == (outcome, [guard])
+
+
+@pytest.mark.parametrize(("other", "one", "outcome", "guard"), TRAPS)
+def test_a_trap_does_not_merge_the_other_way_round(
+    one: str, other: str, outcome: str, guard: str, tmp_path: Path
+) -> None:
+    assert second_of(tmp_path, {"summary": one}, {"summary": other}) == (outcome, [guard])
+
+
+@pytest.mark.parametrize(("one", "other"), [*SAME, *((other, one) for one, other in SAME)])
+def test_the_same_said_again_merges(one: str, other: str, tmp_path: Path) -> None:
+    assert second_of(tmp_path, {"summary": one}, {"summary": other}) == ("merged", [])
+
+
+@pytest.mark.parametrize("text", HEADACHES)
+def test_what_happened_twice_stays_two_memories(text: str, tmp_path: Path) -> None:
+    assert second_of(tmp_path, {"summary": text, **JANUARY}, {"summary": text, **JUNE}) == ("inserted", ["when"])
+
+
+@pytest.mark.parametrize("text", HEADACHES)
+def test_what_happened_once_is_one_memory(text: str, tmp_path: Path) -> None:
+    evening = {"summary": text, "occurred_at": "2024-01-05T20:00:00Z"}
+    assert second_of(tmp_path, {"summary": text, **JANUARY}, evening) == ("merged", [])
