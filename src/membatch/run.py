@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS: Final = 6
 FIRST_BACKOFF_SECONDS: Final = 0.1
-SWITCH_SECONDS: Final = 0.002  # measured: a tenth of what one statement of the writer takes
+SWITCH_SECONDS: Final = 0.002  # the writer waits at most so long for the lock; the default is 0.005
 
 # An observer gets each batch's plan and statistics after it has committed.
 Observer = Callable[[Plan, Tally], None]
