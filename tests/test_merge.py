@@ -157,3 +157,22 @@ def test_ten_thousand_merges_into_one_memory_stay_small() -> None:
         survivor.take(result)
     assert len(survivor.document["source_message_ids"]) == 10_001
     assert size < 10_001 * 60
+
+
+def test_each_marker_counts_once_however_many_merges_there_are() -> None:
+    survivor = Survivor({"summary": "x"}, None)
+    for number in range(200):
+        marker = {"type": "word", "text": str(number % 50), "confidence": number / 200}
+        result = merge(survivor, {"summary": "x", "emotional_context": {"markers": [marker]}}, DEFAULT)
+        assert result is not None
+        survivor.take(result)
+    found = survivor.document["emotional_context"]["markers"]
+    assert [marker["text"] for marker in found] == [str(number) for number in range(50)]
+    assert [marker["confidence"] for marker in found] == [number / 200 for number in range(150, 200)]
+
+
+def test_where_summaries_are_equal_the_surer_content_is_kept() -> None:
+    one, other = {"content": "first", "confidence": 0.5}, {"content": "second", "confidence": 0.9}
+    assert merged(one, other)[0]["content"] == "second"
+    assert merged(other, one)[0]["content"] == "second"
+    assert merged({"content": "a b"}, {"content": "c"})[0]["content"] == "a b"

@@ -8,14 +8,14 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from membatch import Config, Report, process
+from membatch import Config, convert, history, process
 from membatch.config import DedupSettings
 from membatch.patch import apply
-from membatch.runs import convert
+from membatch.plan import Hold, Insert, Plan, Reject
 
 from .command import DATA, lines
 
@@ -42,7 +42,9 @@ def edited(record: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     found = copy.deepcopy(record)
     found.pop("id", None)
     found.get("source", {}).pop("external_id", None)
-    for edit in chance.sample(["case", "punctuation", "swap", "source", "metadata", "tags", "feeling"], chance.randint(1, 3)):
+    for edit in chance.sample(
+        ["case", "punctuation", "swap", "source", "metadata", "tags", "feeling"], chance.randint(1, 3)
+    ):
         words = found["summary"].split()
         match edit:
             case "case":
@@ -69,31 +71,90 @@ def edited(record: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     return found
 
 
+class Loaded(NamedTuple):
+    """A store, and for each record that was read what it said and which memory it went to."""
+
+    path: Path
+    went: list[tuple[int, int, dict[str, Any], int, str]]  # run, line, record, memory, outcome
+
+
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Report]]:
-    """Return a store with the observations and two edited copies of them, and the report of each load."""
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """Return a store with the observations and an edited copy of each."""
     folder = tmp_path_factory.mktemp("walk")
-    convert(SOURCE, folder / "records.jsonl", format="locomo")
-    records = [json.loads(line) for line in (folder / "records.jsonl").open(encoding="utf-8")]
+    convert(SOURCE, folder / "0.jsonl", format="locomo")
+    records = [json.loads(line) for line in (folder / "0.jsonl").read_bytes().splitlines()]
+    assert len(records) == 2541
     chance = random.Random(5)
+    copies = [edited(record, chance) for record in records]
+    lines(folder / "1.jsonl", *copies)
     config = Config(store=f"sqlite:///{folder}/a.db", dedup=DedupSettings(threshold="0.7"))
-    reports = [process(folder / "records.jsonl", config=config)]
-    for number in range(2):
-        copies = lines(folder / f"copy{number}.jsonl", *[edited(record, chance) for record in records])
-        reports.append(process(copies, config=config))
-    return folder / "a.db", reports
+    went: list[tuple[int, int, dict[str, Any], int, str]] = []
+    for run, said in enumerate((records, copies), start=1):
+        places: list[tuple[int, str]] = []
+
+        def observe(plan: Plan, _: object, places: list[tuple[int, str]] = places) -> None:
+            for step in plan.steps:
+                assert not isinstance(step, Reject)
+                memory = step.key if isinstance(step, Insert | Hold) else step.memory
+                places.append((memory, type(step).__name__))
+
+        process(folder / f"{run - 1}.jsonl", config=config, observers=[observe])
+        assert len(places) == len(said)
+        went += [(run, line, record, *place) for line, (record, place) in enumerate(zip(said, places, strict=True), 1)]
+    return Loaded(folder / "a.db", went)
 
 
-def test_every_value_of_every_absorbed_record_is_in_its_survivor_or_its_lineage(
-    loaded: tuple[Path, list[Report]],
-) -> None:
-    path, reports = loaded
-    assert sum(report.counts.read for report in reports) == 3 * 2541
-    assert sum(report.counts.rejected for report in reports) == 0
-    read = {leaf for report in reports for leaf in ()}
-    assert read == set()
-    connection = sqlite3.connect(path)
-    survivors = {key: set(leaves(json.loads(text))) for key, text in connection.execute("SELECT memory, record FROM memory")}
-    merges = connection.execute("SELECT memory, record, conflicts, reverse, rules FROM merge ORDER BY merge").fetchall()
+def test_every_value_of_every_absorbed_record_is_in_its_survivor_or_its_lineage(loaded: Loaded) -> None:
+    connection = sqlite3.connect(loaded.path)
+    survivors = {
+        key: set(leaves(json.loads(text))) for key, text in connection.execute("SELECT memory, record FROM memory")
+    }
+    lineage = {
+        (run, line): [json.loads(text) for text in texts]
+        for run, line, *texts in connection.execute(
+            "SELECT run, line, record, rules, conflicts FROM merge JOIN batch USING (batch)"
+        )
+    }
+    later: dict[int, set[str]] = {}  # by memory: what its merges took away again, kept for the way back
+    for memory, reverse in connection.execute("SELECT memory, reverse FROM merge"):
+        later.setdefault(memory, set()).update(value for _, value in leaves(json.loads(reverse)))
     connection.close()
-    assert len(merges) == sum(report.counts.merged for report in reports) > 2000
+    absorbed = [each for each in loaded.went if each[4] == "Merge"]
+    assert len(absorbed) == len(lineage) > 1500
+    for run, line, record, memory, _ in absorbed:
+        whole, rules, conflicts = lineage[run, line]
+        said = set(leaves({name: value for name, value in record.items() if name != "id"}))
+        assert set(leaves(whole)) == said
+        asked = {rule.partition(":")[0] for rule in rules}
+        others = {value for conflict in conflicts for _, value in leaves(conflict["other"])}
+        for path, value in said - survivors[memory]:
+            # Not in the survivor: then a rule chose against it, or it is a conflict, or a later merge took it away.
+            assert asked & set(path) or value in others or value in later[memory] or path == ("content",), (path, value)
+
+
+def test_the_way_back_from_each_survivor_gives_its_founder(loaded: Loaded) -> None:
+    connection = sqlite3.connect(loaded.path)
+    states = {key: json.loads(text) for key, text in connection.execute("SELECT memory, record FROM memory")}
+    for memory, reverse in connection.execute("SELECT memory, reverse FROM merge ORDER BY merge DESC"):
+        states[memory] = apply(states[memory], json.loads(reverse))
+    connection.close()
+    founders = {memory: record for *_, record, memory, outcome in loaded.went if outcome in ("Insert", "Hold")}
+    assert founders.keys() == states.keys()
+    for memory, record in founders.items():
+        assert states[memory] == {name: value for name, value in record.items() if name != "id"}
+
+
+def test_the_history_of_a_survivor_tells_the_same_founder(loaded: Loaded) -> None:
+    founders = {memory: record for *_, record, memory, outcome in loaded.went if outcome in ("Insert", "Hold")}
+    absorbed = [each for each in loaded.went if each[4] == "Merge"]
+    for _, _, _, memory, _ in absorbed[::100]:
+        found = history(founders[memory].get("id") or _id_of(loaded.path, memory), store=f"sqlite:///{loaded.path}")
+        assert found["founder"] == {name: value for name, value in founders[memory].items() if name != "id"}
+
+
+def _id_of(path: Path, memory: int) -> str:
+    connection = sqlite3.connect(path)
+    (identity,) = connection.execute("SELECT id FROM memory WHERE memory = ?", (memory,)).fetchone()
+    connection.close()
+    return str(identity)
