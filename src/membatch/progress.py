@@ -9,12 +9,13 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from membatch.config import Config
 from membatch.report.tally import Tally, add
+from membatch.similarity.compiling import announced
 
 if TYPE_CHECKING:
     from membatch.plan import Plan
@@ -36,13 +37,20 @@ def shown(config: Config, paths: list[str], *, quiet: bool) -> Iterator[list[Obs
     """Yield the observers that show a run, for the length of the block."""
     if config.log.format == "json":
         yield [_json_lines(config.log.level)]
-    elif quiet or config.log.level in ("warning", "error"):
+        return
+    if quiet or config.log.level in ("warning", "error"):
         yield []
-    elif sys.stderr.isatty():
-        with _bar(known_size(paths)) as observer:
-            yield [observer]
-    else:
-        yield [_plain_lines()]
+        return
+    with announced(_say) if config.dedup.strategy == "similar" else nullcontext():
+        if sys.stderr.isatty():
+            with _bar(known_size(paths)) as observer:
+                yield [observer]
+        else:
+            yield [_plain_lines()]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _outcomes(total: Tally) -> str:

@@ -13,7 +13,15 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-_compile = numba.njit(cache=True, nogil=True, boundscheck=False)
+
+def _compile(function):
+    """Compile when first called; keep it for later starts where there is a place that can be written to."""
+    try:
+        return numba.njit(cache=True, nogil=True, boundscheck=False)(function)
+    except RuntimeError:  # neither the package's folder nor a cache folder of the user
+        return numba.njit(nogil=True, boundscheck=False)(function)
+
+
 _inline = numba.njit(inline="always")
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
