@@ -12,7 +12,7 @@ import pytest
 from membatch import Report, history, process
 
 ANNA, BO = {"id": "p1", "name": "Anna", "role": "friend"}, {"id": "p2", "name": "Bo"}
-ONE = {
+ONE: dict[str, Any] = {
     "id": "m",
     "summary": "Anna and Bo quarrelled",
     "confidence": 0.25,
@@ -34,7 +34,7 @@ ONE = {
         "participants": [{"participant_id": "p1", "metadata": {"tone": "loud"}}],
     },
 }
-OTHER = {
+OTHER: dict[str, Any] = {
     "summary": "Anna and Bo quarrelled.",
     "confidence": 0.75,
     "participants": [{"id": "p1", "name": "Anne", "aliases": ["An"]}, BO],
