@@ -223,7 +223,7 @@ def test_any_wrapper_gives_its_items_and_its_rest_through_any_window(
     if not is_wrapper:
         assert rest is None
         return
-    items = [item for name in value for item in (lists.get(name) or []) if isinstance(lists.get(name), list)]
+    items = [item for name in value if isinstance(found := lists.get(name), list) for item in found]
     assert scanned(content, window, 0)[0] == items
     expected = {name: item for name, item in value.items() if not (name == "results" and isinstance(item, list))}
     if isinstance(lists["data"], list):
