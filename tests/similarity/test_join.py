@@ -47,16 +47,16 @@ def brute_force(texts: Sequence[str], scopes: Sequence[str], threshold: Fraction
 
 def joined(texts: Sequence[str], scopes: Sequence[str], threshold: Fraction, size: int) -> set[Pair]:
     """The same by the join, in batches, every text a founder."""
-    join, found = Join(threshold), set()
-    for start in range(0, len(texts), size):
+    join, found, start = Join(threshold), set(), 0
+    while start < len(texts):
         part = texts[start : start + size]
         hashed = tokenize([canonical_text(text) for text in part])
         numbers = join.scope_numbers(list(scopes[start : start + size]))
         result = join.find(hashed, numbers, np.ones(len(part), np.bool_))
-        assert result.length == len(part)
         for record, row, shared, union in result.hits.tolist():
             found.add((start + record, row, shared, union))
-        join.keep([(record, MemoryKey(start + record + 1)) for record in range(len(part))])
+        join.keep([(record, MemoryKey(start + record + 1)) for record in range(result.length)])
+        start += result.length  # fewer than the batch where there are very many hits
     return found
 
 
@@ -77,7 +77,7 @@ def test_the_join_equals_brute_force(some: list[str], threshold: str, size: int,
     assert joined(some, scopes, ratio, size) == brute_force(some, scopes, ratio)
 
 
-def generated(count: int, templated: bool) -> list[str]:
+def generated(count: int, templated: bool, fillers: int = 300) -> list[str]:
     rng = random.Random(3)
     vocabulary = [f"w{number}" for number in range(5000)]
     weights = [1 / rank for rank in range(1, 5001)]
@@ -86,7 +86,7 @@ def generated(count: int, templated: bool) -> list[str]:
         if found and rng.random() < 0.2:
             found.append(rng.choice(found) + " " + rng.choice(vocabulary))
         elif templated:
-            one, other = rng.choices(vocabulary[:300], k=2)
+            one, other = rng.choices(vocabulary[:fillers], k=2)
             found.append(f"the user told the assistant that they prefer {one} over {other} most of the time")
         else:
             found.append(" ".join(rng.choices(vocabulary, weights=weights, k=rng.randint(5, 40))))
@@ -104,8 +104,11 @@ def test_generated_texts_equal_brute_force(templated: bool, threshold: str) -> N
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 @pytest.mark.parametrize("templated", [False, True])
 def test_twenty_thousand_texts_equal_brute_force(templated: bool, threshold: str) -> None:
-    some, ratio = generated(20_000 if not templated else 6_000, templated), Fraction(threshold)
-    assert joined(some, ["s"] * len(some), ratio, 5000) == brute_force(some, ["s"] * len(some), ratio)
+    ratio = Fraction(threshold)
+    # Below 11/15 any two texts of the template are a pair: two hundred million of 20,000.
+    count = 2_000 if templated and ratio < Fraction("0.8") else 20_000
+    some = generated(count, templated, fillers=5000)
+    assert joined(some, ["s"] * count, ratio, 5000) == brute_force(some, ["s"] * count, ratio)
 
 
 def real_texts(name: str) -> list[str]:
@@ -132,7 +135,10 @@ def real_texts(name: str) -> list[str]:
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared data sets are not here")
-@pytest.mark.parametrize("threshold", ["0.5", pytest.param("0.7", marks=pytest.mark.slow), "0.8", "0.95"])
+@pytest.mark.parametrize(
+    "threshold",
+    ["0.5", *(pytest.param(threshold, marks=pytest.mark.slow) for threshold in ("0.6", "0.7", "0.9")), "0.8", "0.95"],
+)
 @pytest.mark.parametrize("name", ["locomo", "memorybank-en", "memorybank-cn", "en", "de", "it", "zh"])
 def test_real_texts_equal_brute_force(name: str, threshold: str) -> None:
     some, ratio = real_texts(name), Fraction(threshold)
