@@ -38,7 +38,10 @@ def bare_load(source: Path, database: Path) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 2500")
     schema = (resources.files("membatch.store") / "schema.sql").read_text("utf-8")
     connection.executescript(schema)
-    connection.execute("INSERT INTO run VALUES (1, 'load', 'done', NULL, '', '', '', '', '', '')")
+    connection.execute(
+        "INSERT INTO run (run, kind, status, started_at, format, sources, config) "
+        "VALUES (1, 'load', 'done', '', '', '', '')"
+    )
     connection.execute("INSERT INTO batch VALUES (1, 1, 1, '', '')")
     key = 0
     filler = bytes(16)
