@@ -3,9 +3,10 @@
 Rule: pure; what happened comes in as an `Observation`, the size of the next batch is read off; no clock, no
 randomness. Batching is invisible, so that any answer is right and only its speed differs.
 
-The climb: measure a few batches, try twice the size, go on while a record gets cheaper by more than the noise;
-where the first try up gains nothing, try half; then stay. It begins anew only when a record's cost has clearly
-changed for good, or a size that was barred for a while is free again, so that it does not oscillate.
+The climb: let a short load be, then measure a few batches, try twice the size, go on while a record gets cheaper
+by more than the noise; where the first try up gains nothing, try half; then stay. It begins anew only when a
+record's cost has clearly changed for good, or a size that was barred for a while is free again, so that it does
+not oscillate.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from membatch.config import BatchSettings
 FIRST_SIZE: Final = 10_000
 COMMIT_SECONDS: Final = 2.5  # the target: others wait for a writer no longer, half of SQLite's usual patience
 
+_PATIENCE: Final = 20  # batches before the climb begins
 _GAIN: Final = 0.04  # a size counts as better where a record costs less by more than this, and than the noise
 _MOST_NOISE: Final = 0.25
 _CLEAR: Final = (0.88, 1.08)  # outside of these a few samples tell enough
@@ -95,8 +97,8 @@ class Climber:
                 self._begin_anew()
         if abs(seen.records - self.size) > 0.1 * self.size:
             return None  # the end of the input, or a batch that was read before the size changed
-        if self._batches == 1:
-            return None  # what the first batch costs more is warming up
+        if self._batches <= _PATIENCE:
+            return None  # a short load is not worth the trying, and the first batch costs more
         self._costs.append(seen.seconds / seen.records)
         return self._watch() if self._settled else self._climb()
 

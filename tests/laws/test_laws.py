@@ -264,7 +264,7 @@ def test_worker_processes_leave_no_trace(many: list[list[Any]]) -> None:
 
 
 @settings(LAWS, max_examples=5)
-@given(st.lists(records, min_size=12, max_size=16))
+@given(st.lists(records, min_size=18, max_size=22))
 def test_a_batch_size_that_adapts_leaves_no_trace(many: list[list[Any]]) -> None:
     values = [value for some in many for value in some]
     with tempfile.TemporaryDirectory() as folder:
@@ -275,5 +275,5 @@ def test_a_batch_size_that_adapts_leaves_no_trace(many: list[list[Any]]) -> None
         climbing = msgspec.structs.replace(adaptive.batch, size="auto", min=1, max=6)
         load(values, fixed)
         report, _ = load(values, msgspec.structs.replace(adaptive, batch=climbing))
-        assert report.batch_size["changes"] or len(report.batches) < 4
+        assert report.batch_size["changes"]  # 180 records make 30 batches: ten more than the climb waits for
         assert memory_data(Path(folder) / "a.db") == memory_data(Path(folder) / "b.db")
