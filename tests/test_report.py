@@ -185,7 +185,7 @@ def test_runs_stand_beside_the_earlier_ones(tmp_path: Path) -> None:
 
 
 def test_the_changes_of_the_batch_size_are_reported(tmp_path: Path) -> None:
-    records = [{"summary": f"record {number}"} for number in range(400)]
+    records = [{"summary": f"record {number}"} for number in range(800)]
     found = loaded(tmp_path, records, batch__size="auto", batch__min=10, batch__max=20, dedup__strategy="exact")
     sizes = found.batch_size
     assert sizes["initial"] == 20

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from membatch.report import Report
 
+WORTH_SAYING_RECORDS: Final = 10_000
 WORTH_SAYING_SECONDS: Final = 5.0  # a run shorter than that needs no advice on speed
 MOST_OF_THE_WORK: Final = 0.4
 NEARLY_ALL: Final = 0.9
@@ -75,6 +76,8 @@ def _to_speed_up(report: Report) -> list[tuple[str, str]]:
     timing, batch = report.timing, report.config.get("batch", {})
     slowest, share = timing["bottleneck"], timing["bottleneck_share"]
     if slowest is None or timing["seconds"] < WORTH_SAYING_SECONDS or share < MOST_OF_THE_WORK:
+        return []
+    if report.counts.read < WORTH_SAYING_RECORDS:  # what took so long was the first compile
         return []
     return [(f"bottleneck-{slowest}", f"{100 * share:.0f}% of the work is {_helps(slowest, report, batch)}")]
 
