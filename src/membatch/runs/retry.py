@@ -22,11 +22,8 @@ from membatch.run import (
 from membatch.runs.accounts import open_once, report_from
 from membatch.runs.inputs import with_choices
 from membatch.runs.session import Session, opened_session, to_json
-from membatch.source import SourceFile, document_of
+from membatch.source import MOST_BYTES, SourceFile, document_of
 from membatch.store import RejectRow, RunRow
-
-# A batch of rejects closes at this many bytes, however few they are.
-_BATCH_BYTES = 64 * 1024 * 1024
 
 
 def retry(
@@ -138,7 +135,7 @@ class _Again:
         for reject in self._rejects:
             if not self._is_open(reject):
                 continue
-            if some and (len(some) >= self._size() or held > _BATCH_BYTES or self._kind(reject) != self._kind(some[0])):
+            if some and (len(some) >= self._size() or held > MOST_BYTES or self._kind(reject) != self._kind(some[0])):
                 yield some
                 some, held = [], 0
             some.append(reject)
