@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "src" / "membatch"
 # From the bottom up; a module may import modules of lower ranks, and of its own package.
 RANKS = {
     "errors": 0,
+    "extension": 0,
     "layout": 0,
     "memory": 0,
     "patch": 0,

@@ -119,7 +119,14 @@ class _Decider:
     def plan(self) -> Plan:
         steps = [self._step(record) for record in range(len(self._batch))]
         refused = [example for some in self._examples.values() for example in some]
-        return Plan(batch=self._batch, steps=steps, refusals=self._refusals, scores=self._scores, refused=refused)
+        return Plan(
+            batch=self._batch,
+            steps=steps,
+            refusals=self._refusals,
+            scores=self._scores,
+            refused=refused,
+            before=self._rows,
+        )
 
     def _step(self, record: int) -> Step:
         batch = self._batch

@@ -9,12 +9,12 @@ break a limit of the record.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from typing import Any, Final
 
 import msgspec
 
 from membatch.errors import ConfigError
+from membatch.extension import extensions
 from membatch.memory import MAX_PARTICIPANTS, MAX_TAGS
 from membatch.patch import Document, Json, Operation, apply
 
@@ -184,7 +184,7 @@ class Rules:
 
     def __init__(self, chosen: Mapping[str, str]) -> None:
         known = dict(RULES)
-        for point in entry_points(group=ENTRY_POINTS):
+        for point in extensions(ENTRY_POINTS):
             known[point.name] = point.load()
         self.names = dict(DEFAULT_RULES)
         for field, name in chosen.items():

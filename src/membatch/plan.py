@@ -6,7 +6,7 @@ cheap to hand to and from a worker process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NewType
 
 import msgspec
@@ -266,6 +266,7 @@ class Plan(msgspec.Struct, kw_only=True):
     refusals: dict[int, dict[str, int]]  # record -> guard -> how many candidates it judged different
     scores: dict[int, list[tuple[int, int]]]  # record -> (shared, union) of each candidate found
     refused: Sequence[Refused] = ()  # a few examples of each guard
+    before: Mapping[MemoryKey, StoredRow] = {}  # stored memories that the steps may change, as they were
 
     def prefix(self, length: int) -> Plan:
         """Return the plan of the first `length` records."""

@@ -9,13 +9,12 @@ import contextlib
 import gc
 import random
 import signal
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS: Final = 6
 FIRST_BACKOFF_SECONDS: Final = 0.1
-SWITCH_SECONDS: Final = 0.002  # the writer waits at most so long for the lock; the default is 0.005
 
 # An observer gets each batch's plan and statistics after it has committed.
 Observer = Callable[[Plan, Tally], None]
@@ -157,7 +155,6 @@ def collected_by_batch() -> Iterator[None]:
     walks all records in hand. The state is put back at the end.
     """
     was_on = gc.isenabled()
-    gc.collect()
     gc.freeze()
     gc.disable()
     try:
@@ -248,22 +245,6 @@ class Ahead:
                 self._fault = fault
 
 
-@contextmanager
-def writer_thread() -> Iterator[ThreadPoolExecutor]:
-    """Yield the one thread that writes, while the main one prepares what comes next.
-
-    SQLite and the disk work without the interpreter's lock; the shorter interval lets the writer have it back
-    soon, so that both get on. It is put back at the end, when all that was begun is written or rolled back.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        with ThreadPoolExecutor(1, "membatch-writer") as executor:
-            yield executor
-    finally:
-        sys.setswitchinterval(before)
-
-
 class Loader:
     """Loads prepared batches into an open store, one transaction each."""
 
@@ -304,7 +285,7 @@ class Loader:
         self._ahead = Ahead(batches)
         tallies: list[Tally] = []
         committed = time.perf_counter()
-        with writer_thread() as self._writer:
+        with ThreadPoolExecutor(1, "membatch-commit") as self._committer:
             for whole in self._ahead:
                 start = 0
                 while start < len(whole):
@@ -383,9 +364,11 @@ class Loader:
         for attempt in range(MAX_ATTEMPTS):
             tally.retries = attempt
             try:
-                writing = self._writer.submit(self._transact, plan, number, tally, origin)
-                self._ahead.prefetch()
-                writing.result()
+                opened = time.perf_counter()
+                transaction = self._apply(plan, number, tally, origin)
+                committing = self._committer.submit(self._end, transaction, opened)
+                self._ahead.prefetch()  # the disk works without the interpreter's lock
+                committing.result()
                 break
             except TransientError as error:
                 if attempt == MAX_ATTEMPTS - 1:
@@ -399,19 +382,21 @@ class Loader:
                 self._refused.add(step.rejection.digest)
         return plan, tally, cut is not None
 
-    def _transact(self, plan: Plan, number: int, tally: Tally, origin: Origin | None) -> None:
+    def _apply(self, plan: Plan, number: int, tally: Tally, origin: Origin | None) -> ExitStack:
+        """Write a plan and its tally into a transaction; return it open, closing it commits."""
         encoded = msgspec.json.encode(tally)
-        opened = time.perf_counter()
-        with self._store.transaction(self._run, number) as transaction:
-            with self._clock.stage("write"):
-                place = plan.checkpoint() if origin is None else origin.checkpoint(plan)
-                transaction.apply(plan, place, encoded)
-                if origin is not None:
-                    transaction.resolve(origin.resolved(plan))
-            begun, cpu = time.perf_counter(), time.thread_time()
-        ended = time.perf_counter()
-        self._clock.add("commit", ended - begun, time.thread_time() - cpu)
-        self._locked, self._change = ended - opened, None
+        with ExitStack() as block, self._clock.stage("write"):
+            transaction = block.enter_context(self._store.transaction(self._run, number))
+            place = plan.checkpoint() if origin is None else origin.checkpoint(plan)
+            transaction.apply(plan, place, encoded)
+            if origin is not None:
+                transaction.resolve(origin.resolved(plan))
+            return block.pop_all()
+
+    def _end(self, transaction: ExitStack, opened: float) -> None:
+        with self._clock.stage("commit"):
+            transaction.close()
+        self._locked, self._change = time.perf_counter() - opened, None
 
     def _isolate(self, plan: Plan, hits: Hits, rows: dict[MemoryKey, StoredRow], error: RefusedError) -> Plan:
         """Find the record that the database refuses, reject it, and decide the rest anew."""

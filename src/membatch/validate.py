@@ -70,7 +70,7 @@ class Validator:
 
     def second_look(self, raw: bytes) -> Valid | Invalid:
         """Take the slow path: the record is unusual, or wrong."""
-        if depth(raw) > self._max_depth:
+        if raw.count(b"{") + raw.count(b"[") > self._max_depth and depth(raw) > self._max_depth:
             return too_deep(self._max_depth)
         try:
             document = msgspec.json.decode(raw)

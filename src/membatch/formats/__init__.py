@@ -7,10 +7,10 @@ Data in: one decoded item of a source and its document. Data out: the records it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Final
 
+from membatch.extension import extensions
 from membatch.formats import (
     basic_memory,
     chatgpt,
@@ -66,7 +66,7 @@ BUILT_IN: Final[Mapping[str, Format]] = MappingProxyType(
 def known_formats() -> dict[str, Format]:
     """Return all formats by name: the built-in ones, and those that other packages add by entry point."""
     formats = dict(BUILT_IN)
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in extensions(ENTRY_POINTS):
         formats[point.name] = point.load()
     return formats
 

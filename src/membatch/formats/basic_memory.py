@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-import yaml
-
 from membatch.formats import fields as f
 from membatch.formats.declare import Converted, Format
 from membatch.formats.fields import Fields
@@ -62,6 +60,8 @@ def parted(text: str) -> tuple[dict[str, Any], str]:
     front = _FRONT.match(text)
     if front is None:
         return {}, text
+    import yaml  # only where there is some: a load of anything else starts without it
+
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(front[1], Loader=yaml.BaseLoader)):
             raise ValueError("the front matter refers to itself: write out what * stands for")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence, Set
-from importlib.metadata import entry_points
 from typing import Final, Literal, NamedTuple
 
 from membatch.errors import ConfigError
+from membatch.extension import extensions
 from membatch.patch import Document
 from membatch.similarity.text import TextFacts, differ_plainly, lazy, stems
 
@@ -223,7 +223,7 @@ class Judgement(NamedTuple):
 def resolve(names: Sequence[str]) -> dict[str, GuardRow]:
     """Return the guards of a run, in the order of the table; raises ConfigError for an unknown one."""
     known = dict(GUARDS)
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in extensions(ENTRY_POINTS):
         known[point.name] = GuardRow(point.load())
     for name in names:
         if name not in known and name != LIMITS:

@@ -12,11 +12,11 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
 from membatch.errors import SourceError
+from membatch.extension import extensions
 from membatch.layout import PLAIN, Layout
 from membatch.source import json_array, json_members, jsonl, parquet, table, text
 from membatch.source.chunk import Reader
@@ -40,7 +40,7 @@ TEXTS: Final[Mapping[str, Reader]] = {".md": Reader(text.read_whole), ".txt": Re
 def known_sources() -> dict[str, Reader]:
     """Return all readers by file suffix: the built-in ones, and those that other packages add by entry point."""
     readers = dict(SOURCES)
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in extensions(ENTRY_POINTS):
         readers[f".{point.name}"] = point.load()
     return readers
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
 from membatch.config import hide_password
 from membatch.errors import ConfigError
+from membatch.extension import extensions
 from membatch.plan import Checkpoint, Digest, MemoryKey, Merge, Plan, StoredRow
 from membatch.store.inspection import Inspection
 
@@ -299,7 +300,7 @@ SCHEMES: Final[Mapping[str, EntryPoint]] = {
 
 def known_stores() -> dict[str, EntryPoint]:
     """Return all stores by URL scheme: the built-in one, and those that other packages add by entry point."""
-    return dict(SCHEMES) | {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    return dict(SCHEMES) | {point.name: point for point in extensions(ENTRY_POINTS)}
 
 
 def open_store(

@@ -35,15 +35,9 @@ class Rows(msgspec.Struct, kw_only=True):
     rejects: list[Row] = []
 
 
-def merged_memories(plan: Plan) -> set[MemoryKey]:
-    """Return the memories that were stored before the plan and absorb records in it."""
-    inserted = {step.key for step in plan.steps if isinstance(step, Insert | Hold)}
-    return {step.memory for step in plan.steps if isinstance(step, Merge)} - inserted
-
-
-def rows_of(plan: Plan, batch_key: int, next_merge: int, before: Mapping[MemoryKey, StoredRow]) -> Rows:
-    """Return the rows of a plan; `before` holds the memories that `merged_memories` names."""
-    return _Writer(plan.batch, batch_key, next_merge).write(plan, before)
+def rows_of(plan: Plan, batch_key: int, next_merge: int) -> Rows:
+    """Return the rows of a plan."""
+    return _Writer(plan.batch, batch_key, next_merge).write(plan)
 
 
 class _Writer:
@@ -58,7 +52,7 @@ class _Writer:
         self._has_tokens = bool(batch.tokens)
         self._id_hashes = memoryview(b"".join(batch.id_hashes)).cast("q")
 
-    def write(self, plan: Plan, before: Mapping[MemoryKey, StoredRow]) -> Rows:
+    def write(self, plan: Plan) -> Rows:
         rows, batch = self._rows, self._batch
         touched = {step.memory for step in plan.steps if isinstance(step, Merge)}
         ids, scopes, records = batch.ids, batch.scopes, batch.records
@@ -84,7 +78,7 @@ class _Writer:
                 self._insert(step.record, step.key)
                 if isinstance(step, Hold):
                     self._hold(step)
-        self._fold(before)
+        self._fold(plan.before)
         for memory, record in self._inserted.items():
             document, stated = records[record], None
             if memory in self._patches:

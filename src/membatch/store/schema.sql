@@ -75,7 +75,8 @@ CREATE INDEX merge_moved ON merge (moved ->> '$.memory[0]') WHERE moved IS NOT N
 -- One row a record that leads to a memory: the founder's (number 0, or that of the merge by which it
 -- became founder) and each absorbed one's (the number of its merge). A superseded row's digest still leads
 -- to the memory, its content hash and tokens do not. Only founders have an id hash, a match scope and tokens;
--- these are null until a run needs them.
+-- these are null until a run needs them. (With a rowid, so that rows are appended: in the order of its key each
+-- merge would write a page of its own.)
 CREATE TABLE fingerprint (
     memory INTEGER NOT NULL REFERENCES memory (memory),
     number INTEGER NOT NULL DEFAULT 0,
@@ -87,7 +88,7 @@ CREATE TABLE fingerprint (
     match_scope TEXT,
     tokens BLOB,
     PRIMARY KEY (memory, number)
-) WITHOUT ROWID;
+);
 
 -- One row a record that was known already.
 CREATE TABLE duplicate (
