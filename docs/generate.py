@@ -21,7 +21,7 @@ from membatch.errors import CATEGORIES, CODES, FIELD_KINDS
 from membatch.formats import BUILT_IN, Format, emotions
 from membatch.layout import Document
 from membatch.memory import EMOTIONS, json_schema
-from membatch.merge import DEFAULT_RULES, RULES
+from membatch.merge_rules import DEFAULT_RULES, RULES
 from membatch.plan import Checkpoint, Position, RawBatch
 from membatch.prepare import Prepare
 
