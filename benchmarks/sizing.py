@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from membatch import process
 from membatch.config import Config
 from membatch.decide import decide, rules_of
 from membatch.monitor import Clock
@@ -108,8 +109,26 @@ def overhead(count: int = 10_000) -> None:
         whole = per_record(lambda: tally_of(plan, ALL_OF_THE_FIRST), count)
         print(f"looking at records: {first:.3f} µs a record among the first, {later:.3f} µs later")
         print(f"a tally, all of it: {whole:.3f} µs a record")
-        print(f"watching a batch:   {per_record(watch, 1):.0f} µs a batch, {per_record(watch, count):.4f} µs a record")
+
+    def watch_many() -> None:
+        for _ in range(10_000):
+            watch()
+
+    watching = per_record(watch_many, 10_000, 5)
     clock.close()
+    for size in (100, 1_000, 10_000):
+        spent = seconds_a_batch(size)
+        print(
+            f"watching a batch of {size:>6,}: {watching:.0f} µs of {1e6 * spent:,.0f} ({watching / (1e4 * spent):.2f}%)"
+        )
+
+
+def seconds_a_batch(size: int) -> float:
+    """Return the least seconds that a transaction of a real load takes, all of it counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config.load(store=f"sqlite:///{folder}/load.db", batch__size=size, dedup__strategy="exact")
+        report = process(generated(max(10_000, 10 * size)), config=config)
+    return min(float(batch["seconds"]) for batch in report.batches[1:-1])
 
 
 def collector(count: int = 20_000) -> None:
