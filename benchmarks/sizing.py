@@ -2,7 +2,7 @@
 
     python benchmarks/sizing.py --count 100000 --rounds 3
     python benchmarks/sizing.py --overhead          # what watching and tallying cost
-    python benchmarks/sizing.py --collector         # what the garbage collector costs in the hot loops
+    python benchmarks/sizing.py --collector         # what the garbage collector costs
 
 Each load is a process of its own; the sizes take turns, and the median of the rounds counts. A load of the
 adaptive size includes its climb.
@@ -11,7 +11,6 @@ adaptive size includes its climb.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import shutil
 import statistics
@@ -19,8 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import ModuleType
 
 from membatch import process
 from membatch.config import Config
@@ -31,6 +32,7 @@ from membatch.prepare import Prepare
 from membatch.report.quality import ALL_OF_THE_FIRST, quality_of
 from membatch.report.tally import tally_of
 from membatch.run import collected_by_batch
+from membatch.runs import load
 
 SIZES = ("auto", "100", "1000", "10000", "100000")
 
@@ -131,28 +133,31 @@ def seconds_a_batch(size: int) -> float:
     return min(float(batch["seconds"]) for batch in report.batches[1:-1])
 
 
-def collector(count: int = 20_000) -> None:
-    """Print what preparing a batch takes with the garbage collector on, and as a run has it."""
-    lines = generated(count).read_bytes().splitlines()[:count]
-    places = [Position(0, number, None) for number in range(len(lines))]
-    raw = RawBatch(items=lines, positions=places, rejected={}, skip=0, after=Checkpoint())
-    prepare = Prepare(Config(), "membatch")
-    kept: list[Batch] = []  # what a run holds while it prepares
+def collector(count: int, rounds: int, strategy: str) -> None:
+    """Print what loads take with the garbage collector as Python has it, and as a run has it, in turn."""
+    source = generated(count)
+    ways = {"as Python has it": nullcontext, "by batch": collected_by_batch}
+    spent: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, context in ways.items():
+            with tempfile.TemporaryDirectory() as folder, patched(load, "collected_by_batch", context):
+                config = Config.load(store=f"sqlite:///{folder}/load.db", dedup__strategy=strategy)
+                used = process(source, config=config).resources
+                spent[way].append((used["cpu_seconds"], used["gc_seconds"]))
+    for way, figures in spent.items():
+        cpu, pauses = (1e6 * statistics.median(each) / count for each in zip(*figures, strict=True))
+        print(f"{way:>16}: {cpu:.2f} µs of CPU a record, of which the collector {pauses:.2f}")
 
-    def work() -> None:
-        kept.append(prepare(raw))
 
-    on = per_record(work, count, 5)
-    kept.clear()
-    with collected_by_batch():
-        off = per_record(work, count, 5)
-        kept.clear()
-        begun = time.perf_counter()
-        gc.collect(1)
-        swept = 1e6 * (time.perf_counter() - begun)
-    print(
-        f"collector on: {on:.2f} µs a record; by batch: {off:.2f} µs ({on / off:.2f} times), and {swept:.0f} µs a batch"
-    )
+@contextmanager
+def patched(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    """Give a module another value under a name, for the length of the block."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
 
 
 def main() -> None:
@@ -167,7 +172,7 @@ def main() -> None:
     if arguments.overhead:
         overhead()
     elif arguments.collector:
-        collector()
+        collector(arguments.count, arguments.rounds, arguments.strategy)
     else:
         loads(arguments.count, arguments.rounds, arguments.strategy)
 
