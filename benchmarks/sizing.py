@@ -1,11 +1,11 @@
 """Load one generated file with an adaptive batch size and with fixed ones, in turn, and print seconds and ratios.
 
-    python benchmarks/sizing.py --count 100000 --rounds 3
+    python benchmarks/sizing.py --count 1000000 --rounds 3
     python benchmarks/sizing.py --overhead          # what watching and tallying cost
     python benchmarks/sizing.py --collector         # what the garbage collector costs
 
-Each load is a process of its own; the sizes take turns, and the median of the rounds counts. A load of the
-adaptive size includes its climb.
+Each load is a process of its own; the sizes take turns, and the median of the rounds counts. Told is the time of
+all records, and of the second half of them, by when an adaptive size has settled if there are a million.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from membatch import process
 from membatch.config import Config
@@ -34,7 +35,7 @@ from membatch.report.tally import tally_of
 from membatch.run import collected_by_batch
 from membatch.runs import load
 
-SIZES = ("auto", "100", "1000", "10000", "100000")
+SIZES = ["auto", "100", "1000", "10000", "100000"]
 
 
 def generated(count: int) -> Path:
@@ -49,29 +50,44 @@ def generated(count: int) -> Path:
     return file
 
 
-def loads(count: int, rounds: int, strategy: str) -> None:
+def loads(count: int, rounds: int, strategy: str, sizes: list[str]) -> None:
     """Print how long a load takes at each batch size."""
     source = generated(count)
     command = str(Path(sys.executable).parent / "membatch")
-    seconds: dict[str, list[float]] = {size: [] for size in SIZES}
-    sizes: list[dict[str, object]] = []
+    whole: dict[str, list[float]] = {size: [] for size in sizes}
+    later: dict[str, list[float]] = {size: [] for size in sizes}
+    changes: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory(dir=source.parent) as folder:
         for _ in range(rounds):
-            for size in SIZES:
+            for size in sizes:
                 shutil.rmtree(folder)
                 Path(folder).mkdir()
                 store = f"sqlite:///{folder}/load.db"
                 flags = ["--store", store, "--batch-size", size, "--strategy", strategy, "--quiet", "--json"]
                 run = subprocess.run([command, "run", str(source), *flags], capture_output=True, check=False)
                 report = json.loads(run.stdout)
-                seconds[size].append(report["timing"]["seconds"])
+                whole[size].append(1e6 * report["timing"]["seconds"] / count)
+                later[size].append(second_half(report["batches"]))
                 if size == "auto":
-                    sizes.append(report["batch_size"])
-    medians = {size: statistics.median(each) for size, each in seconds.items()}
-    best = min(medians[size] for size in SIZES if size != "auto")
-    for size, median in medians.items():
-        print(f"{size:>8}  {1e6 * median / count:7.1f} µs/record  {median / best:5.2f} × the best fixed size")
-    print(json.dumps(sizes))
+                    changes.append(report["batch_size"])
+    print(f"{'':>8}  {'µs a record':>15}  {'in the second half':>20}  × the best fixed size")
+    fixed = [size for size in sizes if size != "auto"]
+    for size in sizes:
+        half = statistics.median(later[size])
+        ratio = half / min(statistics.median(later[other]) for other in fixed)
+        print(f"{size:>8}  {statistics.median(whole[size]):15.1f}  {half:20.1f}  {ratio:21.2f}")
+    print(json.dumps(changes))
+
+
+def second_half(batches: list[dict[str, Any]]) -> float:
+    """Return the microseconds a record of the batches that hold the second half of the records."""
+    left = sum(batch["read"] for batch in batches) // 2
+    records, seconds = 0, 0.0
+    for batch in reversed(batches):
+        if records >= left:
+            break
+        records, seconds = records + batch["read"], seconds + batch["seconds"]
+    return 1e6 * seconds / records
 
 
 def prepared(count: int) -> Batch:
@@ -166,6 +182,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--strategy", default="exact")
+    parser.add_argument("--sizes", nargs="*", default=SIZES)
     parser.add_argument("--overhead", action="store_true")
     parser.add_argument("--collector", action="store_true")
     arguments = parser.parse_args()
@@ -174,7 +191,7 @@ def main() -> None:
     elif arguments.collector:
         collector(arguments.count, arguments.rounds, arguments.strategy)
     else:
-        loads(arguments.count, arguments.rounds, arguments.strategy)
+        loads(arguments.count, arguments.rounds, arguments.strategy, arguments.sizes)
 
 
 if __name__ == "__main__":
