@@ -285,7 +285,7 @@ class Loader:
         self._clock, self._sizer = clock, sizer
         self._change: Change | None = None  # of the batch size, noted with the batch that comes next
         self._compared = 0
-        self._locked = 0.0  # seconds that the last transaction took
+        self._locked = self._waited = 0.0  # seconds that the last transaction took, and that its commit waited
         self._next_key = store.next_key()
         self._ahead = Ahead(())
 
@@ -303,7 +303,6 @@ class Loader:
         breaker = Breaker(self._config.tolerance, earlier)
         self._ahead = Ahead(batches)
         tallies: list[Tally] = []
-        committed = time.perf_counter()
         with writer_thread() as self._writer:
             for whole in self._ahead:
                 start = 0
@@ -315,16 +314,16 @@ class Loader:
                     for observer in observers:
                         observer(plan, tally)
                     gc.collect(1)
-                    before, committed = committed, time.perf_counter()
-                    self._resize(tally, committed - before)
+                    self._resize(tally)
                     if is_broken:
                         return Outcome("stopped", tallies)
                     if stop.requested:
                         return Outcome("interrupted", tallies)
         return Outcome("done", tallies)
 
-    def _resize(self, tally: Tally, seconds: float) -> None:
-        seen = Observation(tally.counts.read, seconds, self._locked, tally.rss_bytes, tally.retries)
+    def _resize(self, tally: Tally) -> None:
+        cost = tally.cpu_seconds + self._waited
+        seen = Observation(tally.counts.read, cost, self._locked, tally.rss_bytes, tally.retries)
         changed = self._sizer.observe(seen)
         if changed is not None:
             self._change = Change(*changed)
@@ -410,8 +409,9 @@ class Loader:
                     transaction.resolve(origin.resolved(plan))
             begun, cpu = time.perf_counter(), time.thread_time()
         ended = time.perf_counter()
-        self._clock.add("commit", ended - begun, time.thread_time() - cpu)
-        self._locked, self._change = ended - opened, None
+        cpu = time.thread_time() - cpu
+        self._clock.add("commit", ended - begun, cpu)
+        self._locked, self._waited, self._change = ended - opened, ended - begun - cpu, None
 
     def _isolate(self, plan: Plan, hits: Hits, rows: dict[MemoryKey, StoredRow], error: RefusedError) -> Plan:
         """Find the record that the database refuses, reject it, and decide the rest anew."""
