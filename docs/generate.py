@@ -21,7 +21,7 @@ from membatch.errors import CATEGORIES, CODES, FIELD_KINDS
 from membatch.formats import BUILT_IN, Format, emotions
 from membatch.layout import Document
 from membatch.memory import EMOTIONS, json_schema
-from membatch.merge import DEFAULT_RULES, RULES
+from membatch.merge_rules import FITTING, RULES
 from membatch.plan import Checkpoint, Position, RawBatch
 from membatch.prepare import Prepare
 
@@ -95,8 +95,10 @@ def reference() -> str:
         "",
         "Formats have [a page of their own](formats.md).",
     ]
-    lines += ["", "## Merge rules", "", "| field | default rule |", "|---|---|"]
-    lines += [f"| `{field}` | `{rule}` |" for field, rule in DEFAULT_RULES.items()]
+    lines += ["", "## Merge rules", "", "| field | default rule | others that fit |", "|---|---|---|"]
+    for field, (default, *others) in FITTING.items():
+        fitting = ", ".join(f"`{rule}`" for rule in others if rule != default)
+        lines.append(f"| `{field}` | `{default}` | {fitting} |")
     lines += ["", "| rule | keeps |", "|---|---|"]
     lines += [
         f"| `{name}` | {(rule.__doc__ or '').splitlines()[0].removeprefix('Return ')} |" for name, rule in RULES.items()

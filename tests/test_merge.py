@@ -6,12 +6,15 @@ import copy
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from membatch import ConfigError
-from membatch.merge import Rules, Survivor, merge
+from membatch.memory import TIME_FIELDS, Memory
+from membatch.merge import Survivor, merge
+from membatch.merge_rules import FITTING, RULES, Rules
 from membatch.patch import apply
 from tests.laws.data import valid_records
 
@@ -103,8 +106,72 @@ def test_a_rule_is_replaced_by_name() -> None:
 def test_an_unknown_field_or_rule_is_refused() -> None:
     with pytest.raises(ConfigError, match="known are"):
         Rules({"summry": "longest"})
-    with pytest.raises(ConfigError, match="known are"):
+    with pytest.raises(ConfigError, match="no such rule: use one of confident"):
         Rules({"summary": "best"})
+
+
+@pytest.mark.parametrize("field", FITTING)
+def test_each_rule_that_fits_a_field_decides_its_values_and_the_others_are_refused(field: str) -> None:
+    values: dict[str, tuple[Any, Any]] = {
+        "source": ({"system": "a"}, {"system": "b"}),
+        **dict.fromkeys(TIME_FIELDS, ("2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z")),
+        **dict.fromkeys(("confidence", "intensity", "valence", "strength"), (0.25, 0.5)),
+    }
+    one, other = values.get(field, ("a b", "c"))
+    for name in RULES:
+        if name not in FITTING[field]:
+            with pytest.raises(ConfigError, match=f"does not fit {field}: use one of"):
+                Rules({field: name})
+        else:
+            survivor = Survivor(nested(field, one), None)
+            result = merge(survivor, nested(field, other), Rules({field: name}))
+            assert result is not None
+            assert result.rules == [f"{field}:{name}"]
+            survivor.take(result)
+            msgspec.convert(survivor.document, Memory)
+
+
+def nested(field: str, value: Any) -> dict[str, Any]:
+    """Return a record with a value in the field that a rule of this name is for."""
+    record: dict[str, Any] = {"summary": "x"}
+    if field in ("primary", "primary_raw", "intensity", "valence"):
+        record["emotional_context"] = {field: value}
+    elif field in ("pattern", "quality", "strength", "balance"):
+        record["relationship_dynamics"] = {field: value}
+    elif field in ("name", "role"):
+        record["participants"] = [{"id": "p", field: value}]
+    else:
+        record[field] = value
+    return record
+
+
+def test_what_would_end_before_it_begins_is_not_merged() -> None:
+    survivor = Survivor({"summary": "x", "valid_from": "2024-06-01T00:00:00Z"}, None)
+    assert merge(survivor, {"summary": "x", "valid_until": "2024-01-01T00:00:00Z"}, DEFAULT) is None
+    assert merge(survivor, {"summary": "x", "valid_until": "2024-06-01T00:00:00.000001Z"}, DEFAULT) is not None
+
+
+def test_what_a_rule_of_another_package_makes_has_to_validate() -> None:
+    rules = Rules({})
+    rules.are_ours, rules.functions = False, {**rules.functions, "confidence": lambda mine, other, pair: mine + other}
+    survivor = Survivor({"summary": "x", "confidence": 0.5}, None)
+    assert merge(survivor, {"summary": "x", "confidence": 0.4}, rules) is not None
+    assert merge(survivor, {"summary": "x", "confidence": 0.6}, rules) is None
+    assert survivor.document == {"summary": "x", "confidence": 0.5}
+
+
+def test_a_null_in_an_object_loses_to_any_value() -> None:
+    one, other = {"metadata": {"a": None, "b": 1}}, {"metadata": {"a": 2, "b": None, "c": None}}
+    document, conflicts = merged(one, other)
+    assert document["metadata"] == {"a": 2, "b": 1, "c": None}
+    assert conflicts == []
+
+
+def test_equal_values_are_no_conflict() -> None:
+    assert merged({"confidence": 0.5}, {"confidence": 0.5}, confidence="confident")[1] == []
+    assert merged({"confidence": 0.5}, {"confidence": 0.6}, confidence="confident")[1] == [
+        {"path": ["confidence"], "kept": 0.6, "other": 0.5}
+    ]
 
 
 def test_what_would_break_a_limit_is_not_merged() -> None:

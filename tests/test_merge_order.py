@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from membatch.merge import Rules, Survivor, merge
+from membatch.merge import Survivor, merge
+from membatch.merge_rules import Rules
 
 DEFAULT = Rules({})
 Record = dict[str, Any]
@@ -18,6 +19,9 @@ shares = st.sampled_from([0.0, 0.125, 0.3, 0.5, 0.7, 0.9, 1.0])
 times = st.sampled_from(
     ["2024-01-01T00:00:00Z", "2024-01-01T00:00:00.500000Z", "2024-01-01T00:00:00.050000Z", "2023-12-31T23:59:59Z"]
 )
+ends = st.sampled_from(
+    ["2024-01-02T00:00:00Z", "2024-01-02T00:00:00.500000Z", "2024-01-03T00:00:00Z"]
+)  # none is before
 names = st.lists(st.sampled_from("abcdef"), unique=True, max_size=4)
 
 
@@ -60,7 +64,7 @@ records_ = st.fixed_dictionaries(
         "created_at": st.none() | times,
         "valid_from": st.none() | times,
         "updated_at": st.none() | times,
-        "valid_until": st.none() | times,
+        "valid_until": st.none() | ends,
         "confidence": st.none() | shares,
         "scope": st.fixed_dictionaries({"agent_id": st.none() | texts, "session_id": st.none() | texts}),
         "metadata": st.dictionaries(st.sampled_from("ab"), st.integers(0, 2)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,20 @@ def test_pauses_of_the_garbage_collector_are_timed_until_the_clock_is_closed() -
     assert clock.lap().gc_seconds == 0
 
 
+def test_the_last_lap_looks_at_memory_again() -> None:
+    clock = Clock()
+    before = clock.lap().rss_bytes
+    held = bytearray(64_000_000)
+    assert clock.lap(is_last=True).rss_bytes > before + 0.9 * len(held)
+    clock.close()
+
+
+def test_a_stage_that_is_part_of_another_one_has_no_figure_of_its_own(tmp_path: Path) -> None:
+    found = process([{"summary": "tea"}], store=f"sqlite:///{tmp_path}/m.db")
+    assert found.timing["stages"]["decode"] > 0
+    assert found.timing["stages"]["fingerprint"] is None
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_the_memory_limit_of_a_cgroup_counts(tmp_path: Path, version: int) -> None:
     file = tmp_path / "memory.max" if version == 2 else tmp_path / "memory" / "memory.limit_in_bytes"
@@ -222,3 +237,10 @@ def test_every_key_of_a_report_is_documented() -> None:
 def test_a_dry_run_advises_only_to_load_for_good(tmp_path: Path) -> None:
     found = process([{"summary": ""}, {"summary": FATHER}, {"summary": MOTHER}], config=config(tmp_path), dry_run=True)
     assert [item["code"] for item in found.recommendations] == ["dry-run"]
+    assert (found.run_id, found.kind, found.counts.held) == (None, "dry run", 1)
+    page, screen = found.to_html(), text_of(found)
+    assert "Dry run finished: of 3 records" in page
+    assert screen.startswith("dry run finished: 3 records read")
+    for shown in (page, screen):  # no run is left that these could show
+        assert "without --dry-run" in shown
+        assert not re.search(r"membatch (review|retry|resume|rejects \d|report \d)", shown)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from membatch import merge
+from membatch import merge, merge_rules
 from membatch.config import Config, ratio
 from membatch.patch import Document
 from membatch.plan import (
@@ -50,7 +50,7 @@ class Rules(NamedTuple):
     review_from: Fraction
     only_run: bool
     guards: Mapping[str, guards.GuardRow]
-    merge: merge.Rules
+    merge: merge_rules.Rules
 
 
 def rules_of(config: Config) -> Rules:
@@ -64,7 +64,7 @@ def rules_of(config: Config) -> Rules:
         review_from=threshold if review_from is None else ratio(review_from, "dedup.review_from"),
         only_run=config.dedup.against == "run",
         guards=guards.resolve(config.dedup.guards),
-        merge=merge.Rules(config.merge),
+        merge=merge_rules.Rules(config.merge),
     )
 
 
@@ -165,7 +165,7 @@ class _Decider:
         if mode == "newer" and digest not in self._refused and digest not in self._refused_here:
             mine = self._survivor(holder).stated.updated_at
             other = self._document(record).get("updated_at")
-            if other is not None and (mine is None or merge.sortable(other) > merge.sortable(mine)):
+            if other is not None and (mine is None or merge_rules.sortable(other) > merge_rules.sortable(mine)):
                 return self._replace(record, holder)
             if holder in self._led_to_by_hash(record):
                 judged = self._judge(record, holder, equal_hashes=True)

@@ -20,6 +20,9 @@ from membatch.store import MergeRow, Store
 def history(identity: str, *, store: str | None = None) -> dict[str, Any]:
     """Return the past of a memory: its record now, the founder, each merge, and where each field came from.
 
+    `founder` is the record by which the memory is known now, `first` the one that it began as; they differ where a
+    record replaced it by its id.
+
     `identity` is the memory's id, or that of a record that it absorbed or knew. The merge of an accepted review
     holds the past of the memory that it merged, told in the same way. Raises ConfigError if no memory or several
     answer to the id.
@@ -48,13 +51,14 @@ class _Past:
         }
 
     def of(self, memory: MemoryKey, batch: int | None, record: bytes | str, merges: list[MergeRow]) -> dict[str, Any]:
-        """Return founder, merges and origins of a memory, of which the record as it ended is given."""
+        """Return first record, founder, merges and origins of a memory, of which the record as it ended is given."""
         moved: dict[int, set[int]] = {}  # by the merge of an accepted review, while that stands
         for row in merges:
             if row.moved_merges is not None and row.unmerged_in is None:
                 moved[row.merge] = set(msgspec.json.decode(row.moved_merges))
         theirs = set().union(*moved.values())
         state = msgspec.json.decode(record)
+        founder: Document | None = None  # the last record that replaced the memory whole is its founder
         origins = _Origins(msgspec.json.decode(record))
         entries: list[dict[str, Any]] = []
         for row in reversed(merges):
@@ -65,13 +69,16 @@ class _Past:
                 reverse = msgspec.json.decode(row.reverse)
                 origins.add(f"merge {row.merge}", reverse, entry["rules"])
                 state = apply(state, reverse)
+                if row.replaces and founder is None:
+                    founder = entry["record"]
             if row.merge in moved and row.moved_memory is not None:
                 own = [other for other in merges if other.merge in moved[row.merge]]
                 entry |= self.of(row.moved_memory, row.moved_batch, row.record, own)
             entries.append(entry)
         return {
             "unmerged_from": [one._asdict() for one in self._reader.unmerged_from(memory, batch)],
-            "founder": state,
+            "first": state,
+            "founder": state if founder is None else founder,
             "merges": entries[::-1],
             "origins": origins.told(),
         }

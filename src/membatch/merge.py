@@ -3,7 +3,7 @@
 Rule: pure; values are chosen or united, never invented (weighted numbers aside); what is not kept is a
 recorded conflict, and every change comes with its reverse. A null loses to any value.
 Data in: two records as JSON objects and what they stated. Data out: `Merged`, or None where the result would
-break a limit of the record.
+not validate.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from typing import Any, Final
 
 import msgspec
 
-from membatch.errors import ConfigError
-from membatch.extension import extensions
-from membatch.memory import MAX_PARTICIPANTS, MAX_TAGS
-from membatch.patch import Document, Json, Operation, apply
-
-ENTRY_POINTS: Final = "membatch.merge_rules"
-
-# The weight of a value whose record states no confidence.
-UNSTATED_WEIGHT: Final = 0.5
+from membatch.memory import MAX_PARTICIPANTS, MAX_TAGS, Memory
+from membatch.merge_rules import Pair, Rules, sortable, weight_of
+from membatch.patch import Document, Json, Operation, apply, copied
 
 Path = tuple[str | int, ...]
+
+_CHOOSERS: Final = frozenset({"confident", "longest", "survivor", "incoming"})
+_SILENT: Final = frozenset({"summary", "extracted_at"})  # a difference here is no disagreement
+_LIMITS: Final = {"participants": MAX_PARTICIPANTS, "tags": MAX_TAGS}
+_SHORT: Final = 16  # items up to which a list is searched quicker than where they stand is remembered
 
 
 class Stated(msgspec.Struct, omit_defaults=True):
@@ -33,140 +32,6 @@ class Stated(msgspec.Struct, omit_defaults=True):
     confidence: float | None = None  # the largest stated by any
     sources: bool = False  # whether any record named its messages
     weights: dict[str, float] = {}  # by field: the sum of the weights in a weighted value
-
-
-class Pair(msgspec.Struct, frozen=True):
-    """What a rule may look at besides the two values."""
-
-    field: str
-    survivor: Document
-    record: Document
-    survivor_confidence: float | None
-    record_confidence: float | None
-    survivor_weight: float
-
-    @property
-    def record_is_surer(self) -> int:
-        """1 if the record is the more confident one, -1 if the survivor is, 0 for a tie; given beats absent."""
-        mine = -1.0 if self.survivor_confidence is None else self.survivor_confidence
-        other = -1.0 if self.record_confidence is None else self.record_confidence
-        return (other > mine) - (other < mine)
-
-
-# A rule gets the survivor's value and the record's, both given and unequal, and returns the one to keep.
-Rule = Callable[[Json, Json, Pair], Json]
-
-
-def confident(mine: Json, other: Json, pair: Pair) -> Json:
-    """Return the value of the more confident record; ties: the survivor's, for texts the one with more words."""
-    if pair.record_is_surer == 0 and pair.field == "summary":
-        return longest(mine, other, pair)
-    return other if pair.record_is_surer > 0 else mine
-
-
-def longest(mine: Json, other: Json, pair: Pair) -> Json:
-    """Return the text with more words; ties: the survivor's."""
-    return other if len(str(other).split()) > len(str(mine).split()) else mine
-
-
-def survivor(mine: Json, other: Json, pair: Pair) -> Json:
-    """Return the survivor's value."""
-    return mine
-
-
-def incoming(mine: Json, other: Json, pair: Pair) -> Json:
-    """Return the record's value."""
-    return other
-
-
-def earliest(mine: Json, other: Json, pair: Pair) -> Json:
-    """Return the earlier of two times."""
-    return other if sortable(other) < sortable(mine) else mine
-
-
-def latest(mine: Json, other: Json, pair: Pair) -> Json:
-    """Return the later of two times."""
-    return other if sortable(other) > sortable(mine) else mine
-
-
-def largest(mine: Json, other: Json, pair: Pair) -> Json:
-    """Return the larger number."""
-    return max(mine, other)
-
-
-def corroborated(mine: Json, other: Json, pair: Pair) -> Json:
-    """Return 1 - (1-a)(1-b), the noisy-or of two confidences (Pearl 1988), where both have sources and share none.
-
-    It takes the two records for independent witnesses; repeated extractions of one message are not.
-    """
-    mine_from = set(pair.survivor.get("source_message_ids", ()))
-    other_from = set(pair.record.get("source_message_ids", ()))
-    if mine_from and other_from and not mine_from & other_from:
-        return 1 - (1 - mine) * (1 - other)
-    return max(mine, other)
-
-
-def weighted(mine: Json, other: Json, pair: Pair) -> Json:
-    """Return the mean of two numbers, weighted by the confidences of all records that gave one."""
-    weight = weight_of(pair.record_confidence)
-    total = pair.survivor_weight + weight
-    return (mine * pair.survivor_weight + other * weight) / total if total else (mine + other) / 2
-
-
-RULES: Final[Mapping[str, Rule]] = {
-    "confident": confident,
-    "longest": longest,
-    "survivor": survivor,
-    "incoming": incoming,
-    "earliest": earliest,
-    "latest": latest,
-    "max": largest,
-    "corroborated": corroborated,
-    "weighted": weighted,
-}
-
-# The rule of each field with a single value; lists and objects are always united.
-DEFAULT_RULES: Final[Mapping[str, str]] = {
-    "summary": "confident",
-    "kind": "confident",
-    "subject": "confident",
-    "extracted_at": "confident",
-    "source": "confident",
-    "occurred_at": "earliest",
-    "created_at": "earliest",
-    "valid_from": "earliest",
-    "updated_at": "latest",
-    "valid_until": "latest",
-    "confidence": "max",
-    "intensity": "weighted",
-    "valence": "weighted",
-    "strength": "weighted",
-    "primary": "confident",
-    "primary_raw": "confident",
-    "pattern": "confident",
-    "quality": "confident",
-    "balance": "confident",
-    "name": "confident",
-    "role": "confident",
-}
-
-_CHOOSERS: Final = frozenset({"confident", "longest", "survivor", "incoming"})
-_SILENT: Final = frozenset({"summary", "extracted_at"})  # a difference here is no disagreement
-_TOP: Final = (
-    "kind",
-    "subject",
-    "extracted_at",
-    "source",
-    "occurred_at",
-    "created_at",
-    "valid_from",
-    "updated_at",
-    "valid_until",
-)
-_LISTS: Final = ("source_message_ids", "tags")
-_FELT: Final = ("primary", "primary_raw", "intensity", "valence")
-_FELT_LISTS: Final = ("secondary", "themes", "events")
-_RELATED: Final = ("pattern", "quality", "strength", "balance")
 
 
 class Merged(msgspec.Struct):
@@ -179,30 +44,13 @@ class Merged(msgspec.Struct):
     conflicts: list[dict[str, Json]]
 
 
-class Rules:
-    """The merge rules of a run, resolved once."""
-
-    def __init__(self, chosen: Mapping[str, str]) -> None:
-        known = dict(RULES)
-        for point in extensions(ENTRY_POINTS):
-            known[point.name] = point.load()
-        self.names = dict(DEFAULT_RULES)
-        for field, name in chosen.items():
-            if field not in DEFAULT_RULES:
-                raise ConfigError(f"merge.{field}: no such field: known are {', '.join(DEFAULT_RULES)}")
-            if name not in known:
-                raise ConfigError(f"merge.{field} = {name!r}: no such rule: known are {', '.join(known)}")
-            self.names[field] = name
-        self.functions = {field: known[name] for field, name in self.names.items()}
-
-
 class Survivor:
     """A memory as it stands at some point of a batch; `merge` tells what would change, `take` changes it."""
 
     def __init__(self, document: Document, stated: str | None) -> None:
         self.document = document
         if stated is None:
-            self.stated = stated_by(document)
+            self.stated = _stated_by(document)
         else:
             self.stated = msgspec.json.decode(stated, type=Stated)
         self.is_untouched = stated is None
@@ -236,121 +84,96 @@ class Survivor:
     def become(self, document: Document) -> None:
         """Become another record whole."""
         self.document = document
-        self.stated = stated_by(document)
+        self.stated = _stated_by(document)
         self.is_untouched = True
         self._places.clear()
         self._seen.clear()
 
 
-def stated_by(record: Document) -> Stated:
+def merge(survivor: Survivor, record: Document, rules: Rules) -> Merged | None:
+    """Return what absorbing the record does to the survivor, or None where the result would not validate."""
+    merger = _Merger(survivor, record, rules)
+    merger.unite((), survivor.document, record, _MEMORY)
+    return None if merger.breaks_a_limit() else merger.merged()
+
+
+def _stated_by(record: Document) -> Stated:
     """Return what one record states by itself."""
     confidence = record.get("confidence")
-    weight = weight_of(confidence)
-    felt, related = record.get("emotional_context", {}), record.get("relationship_dynamics", {})
-    weights = {name: weight for name in ("intensity", "valence") if name in felt}
-    if "strength" in related:
-        weights["strength"] = weight
+    weights = _weights_of(record, weight_of(confidence))
     return Stated(record.get("updated_at"), confidence, bool(record.get("source_message_ids")), weights)
 
 
-def weight_of(confidence: float | None) -> float:
-    """Return the weight of a value whose record states a confidence, or none."""
-    return UNSTATED_WEIGHT if confidence is None else confidence
-
-
-def sortable(time: str) -> str:
-    """Return a UTC time, as records write it, in a form whose texts sort as the times do."""
-    whole, _, fraction = time.rstrip("Z").partition(".")
-    return f"{whole}.{fraction:0<6}"
+def _weights_of(record: Document, weight: float) -> dict[str, float]:
+    """Return the weight of each number that a record gives and that is averaged."""
+    felt, related = record.get("emotional_context"), record.get("relationship_dynamics")
+    weights = {name: weight for name in ("intensity", "valence") if name in felt} if felt else {}
+    if related and "strength" in related:
+        weights["strength"] = weight
+    return weights
 
 
 def _evidence(marker: Document) -> tuple[str, str]:
     return marker["type"], marker["text"]
 
 
-def merge(survivor: Survivor, record: Document, rules: Rules) -> Merged | None:
-    """Return what absorbing the record does to the survivor, or None where it would break a limit."""
-    return _Merger(survivor, record, rules).merged()
+# How one member of an object is united: (merger, its path, the survivor's object, the record's value).
+Way = Callable[["_Merger", Path, Document, Json], None]
 
 
 class _Merger:
+    """Collects what one merge changes; the tables below say how each field is united."""
+
     def __init__(self, survivor: Survivor, record: Document, rules: Rules) -> None:
         self._survivor, self._record, self._rules = survivor, record, rules
-        self._document = survivor.document
         self._forward: list[Operation] = []
         self._reverse: list[Operation] = []
         self._conflicts: list[dict[str, Json]] = []
         self._used: dict[str, None] = {}
-        self._confidence = record.get("confidence")
-        self._weights = dict(survivor.stated.weights)
 
-    def merged(self) -> Merged | None:
-        document, record = self._document, self._record
-        self._text()
-        for name in _TOP:
-            self._value((), name, document, record)
-        self._value((), "confidence", document, record)
-        for name in _LISTS:
-            self._unite((name,), document.get(name), record.get(name))
-        self._participants()
-        self._object(("scope",), self._members_once)
-        self._object(("metadata",), self._members_once)
-        self._object(("emotional_context",), self._feelings)
-        self._object(("relationship_dynamics",), self._dynamics)
-        if self._breaks_a_limit():
-            return None
-        stated, weight = self._survivor.stated, weight_of(self._confidence)
-        given = [number for number in (stated.confidence, self._confidence) if number is not None]
-        for name, added in stated_by(record).weights.items():
-            self._weights[name] = self._weights[name] + added if name in self._weights else weight
-        after = Stated(
-            stated.updated_at,
-            max(given, default=None),
-            stated.sources or bool(record.get("source_message_ids")),
-            self._weights,
-        )
+    def unite(self, path: Path, mine: Document, other: Document, ways: Mapping[str, Way]) -> None:
+        """Unite two objects, member by member; what is equal needs nothing, unless confidences corroborate."""
+        for name, way in ways.items():
+            value = other.get(name)
+            if value is None:
+                continue
+            if mine.get(name) != value or (name == "confidence" and self._rules.joins_equals):
+                way(self, (*path, name), mine, value)
+
+    def merged(self) -> Merged:
+        """Return what was collected."""
+        stated, record = self._survivor.stated, self._record
+        confidence, weights = record.get("confidence"), stated.weights
+        added = _weights_of(record, weight_of(confidence))
+        if added:
+            weights = weights | {name: weights.get(name, 0.0) + weight for name, weight in added.items()}
+        if stated.confidence is not None and (confidence is None or confidence < stated.confidence):
+            confidence = stated.confidence
+        sources = stated.sources or bool(record.get("source_message_ids"))
+        after = Stated(stated.updated_at, confidence, sources, weights)
         return Merged(self._forward, self._reverse[::-1], after, list(self._used), self._conflicts)
 
-    def _pair(self, field: str) -> Pair:
-        weight = self._survivor.stated.weights.get(field, weight_of(self._survivor.stated.confidence))
-        return Pair(
-            field=field,
-            survivor=self._document,
-            record=self._record,
-            survivor_confidence=self._survivor.stated.confidence,
-            record_confidence=self._confidence,
-            survivor_weight=weight,
-        )
-
-    def _set(self, path: Path, holder: Document, value: Json) -> None:
-        name = path[-1]
-        self._forward.append(["set", list(path), value])
-        self._reverse.append(["set", list(path), holder[name]] if name in holder else ["unset", list(path)])
-
-    def _text(self) -> None:
-        """Summary and content go together: whose summary is kept, his content is; equal summaries leave it to these."""
-        mine, other = self._document["summary"], self._record["summary"]
-        content = self._record.get("content")
-        has_two = content is not None and self._document.get("content", content) != content
-        takes = False
-        if mine != other:
-            takes = self._takes_text(mine, other)
+    def text(self, path: Path, mine: Document, value: Json) -> None:
+        """Unite summary and content: whose summary is kept, his content is; equal summaries leave it to these."""
+        summary, content = self._record["summary"], self._record.get("content")
+        takes, has_two = False, content is not None and mine.get("content", content) != content
+        if mine["summary"] != summary:
+            takes = self._takes_text(mine["summary"], summary)
             if takes:
-                self._set(("summary",), self._document, other)
+                self._set(("summary",), mine, summary)
         elif has_two and content is not None:
-            takes = self._takes_text(self._document["content"], content)
-        if content is not None and ("content" not in self._document or (takes and has_two)):
-            self._set(("content",), self._document, content)
+            takes = self._takes_text(mine["content"], content)
+        if content is not None and ("content" not in mine or (takes and has_two)):
+            self._set(("content",), mine, content)
 
-    def _takes_text(self, mine: str, other: str) -> bool:
-        self._used[f"summary:{self._rules.names['summary']}"] = None
-        return bool(self._rules.functions["summary"](mine, other, self._pair("summary")) == other)
+    def content(self, path: Path, mine: Document, value: Json) -> None:
+        """Unite the contents, unless that was done with the summaries."""
+        if mine["summary"] == self._record["summary"]:
+            self.text(path, mine, value)
 
-    def _value(self, above: Path, name: str, mine: Document, other: Document) -> None:
-        value = other.get(name)
-        if value is None or (mine.get(name) == value and name != "confidence"):  # equal ones may corroborate
-            return
-        path = (*above, name)
+    def value(self, path: Path, mine: Document, value: Json) -> None:
+        """Unite single values by the rule of their field."""
+        name = str(path[-1])
         if name not in mine:
             self._set(path, mine, value)
             return
@@ -359,119 +182,152 @@ class _Merger:
         kept = self._rules.functions[name](mine[name], value, self._pair(name))
         if kept != mine[name]:
             self._set(path, mine, kept)
-        if rule in _CHOOSERS and name not in _SILENT:
+        if rule in _CHOOSERS and name not in _SILENT and mine[name] != value:
             lost = mine[name] if kept == value else value
             self._conflicts.append({"path": list(path), "kept": kept, "other": lost})
 
-    def _unite(self, path: Path, mine: list[Any] | None, other: list[Any] | None) -> None:
-        if not other:
-            return
-        known = self._survivor.places(path, mine) if mine else ()
-        self._append(path, mine, [item for item in other if item not in known])
+    def items(self, path: Path, mine: Document, value: Json) -> None:
+        """Unite lists of texts."""
+        known: list[Any] = mine.get(str(path[-1]), [])
+        there = known if len(known) <= _SHORT else self._survivor.places(path, known)
+        self._append(path, mine, [item for item in value if item not in there])
 
-    def _append(self, path: Path, mine: list[Any] | None, new: list[Any]) -> None:
-        if not new:
-            return
-        self._used[f"{path[-1]}:union"] = None
-        self._forward.append(["append", list(path), new])
-        self._reverse.append(["unset", list(path)] if mine is None else ["truncate", list(path), len(mine)])
-
-    def _object(self, path: Path, unite: Callable[[Path, Document, Document], None]) -> None:
-        name = path[-1]
-        other = self._record.get(str(name))
-        if not other:
-            return
-        mine = self._document.get(str(name))
-        if mine is None:
-            self._set(path, self._document, other)
-        else:
-            unite(path, mine, other)
-
-    def _members_once(self, path: Path, mine: Document, other: Document) -> None:
-        """Unite two objects at their top level; a clash keeps the survivor's value and records the other."""
-        for name, value in other.items():
-            if name not in mine:
-                self._used[f"{path[-1]}:union"] = None
-                self._set((*path, name), mine, value)
-            elif mine[name] != value:
-                self._conflicts.append({"path": [*path, name], "kept": mine[name], "other": value})
-
-    def _inner(self, path: Path, name: str, mine: Document, other: Document) -> None:
-        """Unite an object that is a member of another one."""
-        if other.get(name):
-            if name in mine:
-                self._members_once((*path, name), mine[name], other[name])
-            else:
-                self._set((*path, name), mine, other[name])
-
-    def _participants(self) -> None:
-        mine = self._document.get("participants")
-        new = self._by_id(("participants",), "id", mine, self._record.get("participants"), self._participant)
-        self._append(("participants",), mine, new)
-
-    def _by_id(
-        self,
-        path: Path,
-        key: str,
-        mine: list[Document] | None,
-        other: list[Document] | None,
-        unite: Callable[[Path, Document, Document], None],
-    ) -> list[Document]:
-        """Unite the entries that share an id; return those that are new."""
-        places = {entry[key]: number for number, entry in enumerate(mine or ())}
-        new = []
-        for entry in other or ():
-            number = places.get(entry[key])
-            if number is None:
-                new.append(entry)
-            elif mine is not None and mine[number] != entry:
-                unite((*path, number), mine[number], entry)
-        return new
-
-    def _participant(self, path: Path, mine: Document, other: Document) -> None:
-        self._value(path, "name", mine, other)
-        self._value(path, "role", mine, other)
-        self._unite((*path, "aliases"), mine.get("aliases"), other.get("aliases"))
-        self._inner(path, "metadata", mine, other)
-
-    def _feelings(self, path: Path, mine: Document, other: Document) -> None:
-        for name in _FELT:
-            self._value(path, name, mine, other)
-        for name in _FELT_LISTS:
-            self._unite((*path, name), mine.get(name), other.get(name))
-        self._markers((*path, "markers"), mine.get("markers"), other.get("markers"))
-        self._inner(path, "temporal", mine, other)
-
-    def _markers(self, path: Path, mine: list[Document] | None, other: list[Document] | None) -> None:
+    def markers(self, path: Path, mine: Document, value: Json) -> None:
         """Unite evidence by type and text; where both have it, with the larger confidence."""
-        if not other:
-            return
-        places = self._survivor.places(path, mine, _evidence) if mine else {}
+        known = mine.get(str(path[-1]), [])
+        places = self._survivor.places(path, known, _evidence)
         new = []
-        for entry in other:
+        for entry in value:
             number = places.get(_evidence(entry))
             if number is None:
                 new.append(entry)
-            elif mine is not None and entry.get("confidence", -1) > mine[number].get("confidence", -1):
-                self._set((*path, number, "confidence"), mine[number], entry["confidence"])
+            elif entry.get("confidence", -1) > known[number].get("confidence", -1):
+                self._set((*path, number, "confidence"), known[number], entry["confidence"])
         self._append(path, mine, new)
 
-    def _dynamics(self, path: Path, mine: Document, other: Document) -> None:
-        for name in _RELATED:
-            self._value(path, name, mine, other)
-        here = (*path, "participants")
-        known = mine.get("participants")
-        new = self._by_id(here, "participant_id", known, other.get("participants"), self._party)
-        self._append(here, known, new)
+    def entries(self, path: Path, mine: Document, value: Json, key: str, ways: Mapping[str, Way]) -> None:
+        """Unite objects of a list by their ids."""
+        known = mine.get(str(path[-1]), [])
+        places = {entry[key]: number for number, entry in enumerate(known)}
+        new = []
+        for entry in value:
+            number = places.get(entry[key])
+            if number is None:
+                new.append(entry)
+            else:
+                self.unite((*path, number), known[number], entry, ways)
+        self._append(path, mine, new)
 
-    def _party(self, path: Path, mine: Document, other: Document) -> None:
-        self._inner(path, "metadata", mine, other)
+    def members(self, path: Path, mine: Document, value: Json) -> None:
+        """Unite objects at their top level; a clash keeps the survivor's value and records the other."""
+        known = mine.get(str(path[-1]))
+        if known is None:
+            self._set(path, mine, value)
+            return
+        for name, item in value.items():
+            here = known.get(name)
+            if here is None and (item is not None or name not in known):
+                self._used[f"{path[-1]}:union"] = None
+                self._set((*path, name), known, item)
+            elif here != item and item is not None:
+                self._conflicts.append({"path": [*path, name], "kept": here, "other": item})
 
-    def _breaks_a_limit(self) -> bool:
-        limits = {"participants": MAX_PARTICIPANTS, "tags": MAX_TAGS}
+    def inside(self, path: Path, mine: Document, value: Json, ways: Mapping[str, Way]) -> None:
+        """Unite objects whose members have ways of their own."""
+        known = mine.get(str(path[-1]))
+        if known is None:
+            self._set(path, mine, value)
+        else:
+            self.unite(path, known, value, ways)
+
+    def breaks_a_limit(self) -> bool:
+        """Return whether the result would not validate."""
+        document, touched = self._survivor.document, False
         for operation in self._forward:
-            if operation[0] == "append" and len(operation[1]) == 1 and operation[1][0] in limits:
-                name = operation[1][0]
-                if len(self._document.get(name, ())) + len(operation[2]) > limits[name]:
+            kind, path = operation[0], operation[1]
+            if kind == "append" and path[0] in _LIMITS and len(path) == 1:
+                if len(document.get(path[0], ())) + len(operation[2]) > _LIMITS[path[0]]:
                     return True
-        return False
+            touched = touched or path[0] in ("valid_from", "valid_until")
+        if not touched and self._rules.are_ours:
+            return False
+        return _is_refused(apply(copied(document), self._forward))
+
+    def _pair(self, field: str) -> Pair:
+        stated = self._survivor.stated
+        return Pair(
+            field=field,
+            survivor=self._survivor.document,
+            record=self._record,
+            survivor_confidence=stated.confidence,
+            record_confidence=self._record.get("confidence"),
+            survivor_weight=stated.weights.get(field, weight_of(stated.confidence)),
+        )
+
+    def _takes_text(self, mine: str, other: str) -> bool:
+        self._used[f"summary:{self._rules.names['summary']}"] = None
+        return bool(self._rules.functions["summary"](mine, other, self._pair("summary")) == other)
+
+    def _set(self, path: Path, holder: Document, value: Json) -> None:
+        name = path[-1]
+        self._forward.append(["set", list(path), value])
+        self._reverse.append(["set", list(path), holder[name]] if name in holder else ["unset", list(path)])
+
+    def _append(self, path: Path, mine: Document, new: list[Any]) -> None:
+        if new:
+            name = str(path[-1])
+            self._used[f"{name}:union"] = None
+            self._forward.append(["append", list(path), new])
+            self._reverse.append(["truncate", list(path), len(mine[name])] if name in mine else ["unset", list(path)])
+
+
+def _is_refused(document: Document) -> bool:
+    begin, end = document.get("valid_from"), document.get("valid_until")
+    if begin is not None and end is not None and sortable(begin) > sortable(end):
+        return True
+    try:
+        msgspec.convert(document, Memory)
+    except msgspec.ValidationError:
+        return True
+    return False
+
+
+def _entries(key: str, ways: Mapping[str, Way]) -> Way:
+    return lambda merger, path, mine, value: merger.entries(path, mine, value, key, ways)
+
+
+def _inside(ways: Mapping[str, Way]) -> Way:
+    return lambda merger, path, mine, value: merger.inside(path, mine, value, ways)
+
+
+# How each field is united, in the order in which lineage tells it.
+_PERSON: Final[Mapping[str, Way]] = {
+    "name": _Merger.value,
+    "role": _Merger.value,
+    "aliases": _Merger.items,
+    "metadata": _Merger.members,
+}
+_FEELINGS: Final[Mapping[str, Way]] = {
+    **dict.fromkeys(("primary", "primary_raw", "intensity", "valence"), _Merger.value),
+    **dict.fromkeys(("secondary", "themes", "events"), _Merger.items),
+    "markers": _Merger.markers,
+    "temporal": _Merger.members,
+}
+_DYNAMICS: Final[Mapping[str, Way]] = {
+    **dict.fromkeys(("pattern", "quality", "strength", "balance"), _Merger.value),
+    "participants": _entries("participant_id", {"metadata": _Merger.members}),
+}
+_MEMORY: Final[Mapping[str, Way]] = {
+    "summary": _Merger.text,
+    "content": _Merger.content,
+    **dict.fromkeys(("kind", "subject", "extracted_at", "source"), _Merger.value),
+    **dict.fromkeys(("occurred_at", "created_at", "valid_from", "updated_at", "valid_until"), _Merger.value),
+    "confidence": _Merger.value,
+    "source_message_ids": _Merger.items,
+    "tags": _Merger.items,
+    "participants": _entries("id", _PERSON),
+    "scope": _Merger.members,
+    "metadata": _Merger.members,
+    "emotional_context": _inside(_FEELINGS),
+    "relationship_dynamics": _inside(_DYNAMICS),
+}

@@ -1,7 +1,8 @@
 """What a run costs, stage by stage: wall and CPU time, memory, bytes, pauses of the garbage collector.
 
-Rule: figures only, never a word about records; asked once a batch and twice a stage, so that watching costs
-far less than one part in a hundred of the run (`benchmarks/sizing.py --overhead` measures it).
+Rule: figures only, never a word about records; clocks are read once a batch and twice a stage, what the system
+has to be asked for at most every 50 ms, so that watching costs less than one part in a hundred of the run even
+where batches are small (`benchmarks/sizing.py --overhead` measures it).
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import psutil
 
 _MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+LOOK_EVERY_SECONDS: Final = 0.05  # at memory and at bytes written: a look takes as long as 50 records
 
 # Stage → the part of the work that it belongs to; the slowest part is the bottleneck.
 PARTS: Final = {
@@ -54,6 +55,21 @@ class Lap(NamedTuple):
     peak_rss_bytes: int  # of the process, since it began
 
 
+class _Stage:
+    """Adds the time of a block to a stage of a clock."""
+
+    __slots__ = ("_begun", "_clock", "_cpu", "_name")
+
+    def __init__(self, clock: Clock, name: str) -> None:
+        self._clock, self._name = clock, name
+
+    def __enter__(self) -> None:
+        self._begun, self._cpu = time.perf_counter(), time.thread_time()
+
+    def __exit__(self, *_: object) -> None:
+        self._clock.add(self._name, time.perf_counter() - self._begun, time.thread_time() - self._cpu)
+
+
 class Clock:
     """Watches a run from its beginning; `lap` gives what has passed since the last lap, `close` ends it."""
 
@@ -63,48 +79,50 @@ class Clock:
         self._stages_cpu: dict[str, float] = {}
         self._gc_seconds = self._gc_begun = 0.0
         gc.callbacks.append(self._collecting)
-        self._wall, self._cpu, self._written = self._marks()
+        self._wall, self._cpu = self._marks()
+        self._look()
+        self._written_before = self._written
 
     def close(self) -> None:
         """Watch the garbage collector no longer."""
         if self._collecting in gc.callbacks:
             gc.callbacks.remove(self._collecting)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time of the block to a stage."""
-        begun, cpu = time.perf_counter(), time.thread_time()
-        try:
-            yield
-        finally:
-            self.add(name, time.perf_counter() - begun, time.thread_time() - cpu)
+    def stage(self, name: str) -> _Stage:
+        """Return a block whose time is added to a stage."""
+        return _Stage(self, name)
 
     def add(self, name: str, seconds: float, cpu_seconds: float = 0.0) -> None:
         """Add seconds to a stage."""
         self.stages[name] = self.stages.get(name, 0.0) + seconds
         self._stages_cpu[name] = self._stages_cpu.get(name, 0.0) + cpu_seconds
 
-    def lap(self) -> Lap:
-        """Return what has passed since the last lap."""
-        wall, cpu, written = self._marks()
+    def lap(self, *, is_last: bool = False) -> Lap:
+        """Return what has passed since the last lap; memory and bytes written are at most 50 ms old, at last fresh."""
+        wall, cpu = self._marks()
+        if is_last or wall - self._looked >= LOOK_EVERY_SECONDS:
+            self._look()
         lap = Lap(
             stages=self.stages,
             stages_cpu=self._stages_cpu,
             seconds=wall - self._wall,
             cpu_seconds=cpu - self._cpu,
             gc_seconds=self._gc_seconds,
-            written_bytes=written - self._written,
-            rss_bytes=self._resident_bytes(),
-            peak_rss_bytes=_peak_bytes(),
+            written_bytes=self._written - self._written_before,
+            rss_bytes=self._resident,
+            peak_rss_bytes=self._peak,
         )
-        self._wall, self._cpu, self._written = wall, cpu, written
+        self._wall, self._cpu, self._written_before = wall, cpu, self._written
         self.stages, self._stages_cpu, self._gc_seconds = {}, {}, 0.0
         return lap
 
-    def _marks(self) -> tuple[float, float, int]:
+    def _marks(self) -> tuple[float, float]:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = time.process_time() + children.ru_utime + children.ru_stime
-        return time.perf_counter(), cpu, self._written_bytes()
+        return time.perf_counter(), time.process_time() + children.ru_utime + children.ru_stime
+
+    def _look(self) -> None:
+        self._resident, self._peak, self._written = self._resident_bytes(), _peak_bytes(), self._written_bytes()
+        self._looked = time.perf_counter()
 
     def _resident_bytes(self) -> int:
         total = int(self._process.memory_info().rss)

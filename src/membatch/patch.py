@@ -24,22 +24,23 @@ Operation = list[Json]
 def apply(document: Document, operations: Iterable[Operation]) -> Document:
     """Return the document after the operations, in their order; the one given is changed in place."""
     for operation in operations:
-        match operation:
-            case ["replace", whole]:
-                document = copied(whole)
-            case ["set", path, value]:
-                parent(document, path)[path[-1]] = copied(value)
-            case ["unset", path]:
-                del parent(document, path)[path[-1]]
-            case ["append", path, items]:
-                holder = parent(document, path)
-                if isinstance(holder, dict) and path[-1] not in holder:
-                    holder[path[-1]] = []
-                holder[path[-1]].extend(copied(items))
-            case ["truncate", path, length]:
-                del parent(document, path)[path[-1]][length:]
-            case _:
-                raise ValueError(f"unknown patch operation {operation[0]!r}")
+        kind, place = operation[0], operation[1]
+        if kind == "replace":
+            document = copied(place)
+            continue
+        holder, name = parent(document, place), place[-1]
+        if kind == "set":
+            holder[name] = copied(operation[2])
+        elif kind == "append":
+            if isinstance(holder, dict) and name not in holder:
+                holder[name] = []
+            holder[name].extend(copied(operation[2]))
+        elif kind == "truncate":
+            del holder[name][operation[2] :]
+        elif kind == "unset":
+            del holder[name]
+        else:
+            raise ValueError(f"unknown patch operation {kind!r}")
     return document
 
 
@@ -56,5 +57,5 @@ def copied(value: Json) -> Json:
     if isinstance(value, dict):
         return {key: copied(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [copied(item) for item in value]
+        return [copied(item) if isinstance(item, dict | list) else item for item in value]
     return value

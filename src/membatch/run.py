@@ -151,8 +151,9 @@ class Stop:
 def collected_by_batch() -> Iterator[None]:
     """Keep the garbage collector out of the hot loops: what is there is frozen, what comes is collected by batch.
 
-    Measured: with the collector on, decoding a batch takes up to six times as long, because each of its passes
-    walks all records in hand. The state is put back at the end.
+    Measured (`benchmarks/sizing.py --collector`): its share of a load falls by more than half. Nothing is collected
+    before the freeze: that would take as long as all batches of a small load together. The state is put back at
+    the end.
     """
     was_on = gc.isenabled()
     gc.freeze()
@@ -266,7 +267,7 @@ class Loader:
         self._clock, self._sizer = clock, sizer
         self._change: Change | None = None  # of the batch size, noted with the batch that comes next
         self._compared = 0
-        self._locked = 0.0  # seconds that the last transaction took
+        self._locked = self._waited = 0.0  # seconds that the last transaction took, and that its commit waited
         self._next_key = store.next_key()
         self._ahead = Ahead(())
 
@@ -284,7 +285,6 @@ class Loader:
         breaker = Breaker(self._config.tolerance, earlier)
         self._ahead = Ahead(batches)
         tallies: list[Tally] = []
-        committed = time.perf_counter()
         with ThreadPoolExecutor(1, "membatch-commit") as self._committer:
             for whole in self._ahead:
                 start = 0
@@ -296,16 +296,16 @@ class Loader:
                     for observer in observers:
                         observer(plan, tally)
                     gc.collect(1)
-                    before, committed = committed, time.perf_counter()
-                    self._resize(tally, committed - before)
+                    self._resize(tally)
                     if is_broken:
                         return Outcome("stopped", tallies)
                     if stop.requested:
                         return Outcome("interrupted", tallies)
         return Outcome("done", tallies)
 
-    def _resize(self, tally: Tally, seconds: float) -> None:
-        seen = Observation(tally.counts.read, seconds, self._locked, tally.rss_bytes, tally.retries)
+    def _resize(self, tally: Tally) -> None:
+        cost = tally.cpu_seconds + self._waited
+        seen = Observation(tally.counts.read, cost, self._locked, tally.rss_bytes, tally.retries)
         changed = self._sizer.observe(seen)
         if changed is not None:
             self._change = Change(*changed)
@@ -394,9 +394,11 @@ class Loader:
             return block.pop_all()
 
     def _end(self, transaction: ExitStack, opened: float) -> None:
-        with self._clock.stage("commit"):
-            transaction.close()
-        self._locked, self._change = time.perf_counter() - opened, None
+        begun, cpu = time.perf_counter(), time.thread_time()
+        transaction.close()
+        ended, cpu = time.perf_counter(), time.thread_time() - cpu
+        self._clock.add("commit", ended - begun, cpu)
+        self._locked, self._waited, self._change = ended - opened, ended - begun - cpu, None
 
     def _isolate(self, plan: Plan, hits: Hits, rows: dict[MemoryKey, StoredRow], error: RefusedError) -> Plan:
         """Find the record that the database refuses, reject it, and decide the rest anew."""

@@ -3,10 +3,13 @@
 Rule: pure; what happened comes in as an `Observation`, the size of the next batch is read off; no clock, no
 randomness. Batching is invisible, so that any answer is right and only its speed differs.
 
-The climb: let a short load be, then measure a few batches, try twice the size, go on while a record gets cheaper
-by more than the noise; where the first try up gains nothing, try half; then stay. It begins anew only when a
-record's cost has clearly changed for good, or a size that was barred for a while is free again, so that it does
-not oscillate.
+What a batch cost is the CPU time of the process and the wait for its commit, not the time on the clock: that depends
+on whoever else has the machine, and the clock of a busy one differs by a factor of three for the same work.
+
+The climb: let a short load be, then measure a few batches, try twice the size (the most where that is near), go on
+while a record gets cheaper by more than the noise; where the first try up gains nothing, try half; then stay. It
+begins anew only when a record's cost has clearly changed for good, or a size that was barred for a while is free
+again, so that it does not oscillate.
 """
 
 from __future__ import annotations
@@ -40,10 +43,10 @@ class Limits(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What one batch cost; `seconds` run from the commit before it to its own."""
+    """What one batch cost."""
 
     records: int
-    seconds: float
+    seconds: float  # of CPU, and of waiting for the commit
     commit_seconds: float  # of writing and committing: how long the store was locked
     memory_bytes: int
     retries: int = 0
@@ -75,6 +78,7 @@ class Climber:
         self._limits = limits
         self.size = min(max(FIRST_SIZE, limits.least), limits.most)
         self._batches = 0
+        self._fitted = False  # whether the latest batch had this size; its successor bears the cost of writing it
         self._costs: list[float] = []  # seconds a record, of the batches at this size
         self._best: tuple[int, float] | None = None
         self._noise = 0.0
@@ -95,8 +99,9 @@ class Climber:
             self._barred = self._limits.most + 1
             if self._settled:
                 self._begin_anew()
-        if abs(seen.records - self.size) > 0.1 * self.size:
-            return None  # the end of the input, or a batch that was read before the size changed
+        is_new, self._fitted = not self._fitted, abs(seen.records - self.size) <= 0.1 * self.size
+        if not self._fitted or is_new:
+            return None  # the end of the input, or a batch that was read, or that follows one, before the size changed
         if self._batches <= _PATIENCE:
             return None  # a short load is not worth the trying, and the first batch costs more
         self._costs.append(seen.seconds / seen.records)
@@ -132,7 +137,7 @@ class Climber:
     def _go(self, size: int, reason: str) -> Changed | None:
         if size == self.size:
             return None
-        before, self.size, self._costs = self.size, size, []
+        before, self.size, self._costs, self._fitted = self.size, size, [], False
         return Changed(before, size, reason)
 
     def _climb(self) -> Changed | None:
@@ -167,14 +172,14 @@ class Climber:
             following = self._next()
         if following == size:
             return self._settle("")
-        return self._go(following, f"{reason} {'twice' if following > size else 'half'} the size")
+        return self._go(following, f"{reason} {'more' if following > size else 'half of that'}")
 
     def _next(self) -> int:
         """Return the size after the best one in the direction of the climb; the same where none is allowed."""
         size = self._best[0] if self._best else self.size
         if not self._up:
             return max(size // 2, self._limits.least)
-        larger = min(2 * size, self._ceiling)
+        larger = 2 * size if 4 * size <= self._ceiling else self._ceiling  # no last step that is too small to tell
         too_slow = larger * self._commit_rate > self._limits.commit_seconds
         return size if larger <= size or larger >= self._barred or too_slow else larger
 

@@ -123,3 +123,23 @@ def test_an_id_absorbed_in_one_scope_and_borne_in_another_is_refused_with_the_li
     refused = membatch("history", "x", folder=tmp_path)
     assert refused.returncode == 2
     assert b'a in ["u1",null], x in ["u2",null]' in refused.stderr
+
+
+def test_a_memory_that_was_replaced_by_its_id_is_known_by_that_record_and_says_how_it_began(tmp_path: Path) -> None:
+    lines(
+        tmp_path / "a.jsonl",
+        {"id": "x", "summary": "Anna lives in Oslo", "updated_at": "2024-01-01T00:00:00Z"},
+        {"id": "y", "summary": "Anna lives in Oslo.", "tags": ["old"]},
+        {"id": "x", "summary": "Anna lives in Rome", "updated_at": "2024-02-01T00:00:00Z"},
+        {"id": "z", "summary": "Anna lives in Rome.", "tags": ["new"]},
+    )
+    membatch("run", "a.jsonl", folder=tmp_path)
+    found = past(tmp_path, "y")
+    assert found["founder"] == {"summary": "Anna lives in Rome", "updated_at": "2024-02-01T00:00:00Z"}
+    assert found["first"] == {"summary": "Anna lives in Oslo", "updated_at": "2024-01-01T00:00:00Z"}
+    assert found["origins"] == {"summary": ["merge 2"], "updated_at": ["merge 2"], "tags": ["merge 3"]}
+    text = membatch("history", "x", folder=tmp_path).stdout.decode().splitlines()
+    assert text[1:3] == ["  founder: Anna lives in Rome", "  began as: Anna lives in Oslo"]
+    for merge in (3, 2):
+        assert membatch("unmerge", merge, folder=tmp_path).returncode == 0
+    assert past(tmp_path, "x")["founder"] == found["first"]

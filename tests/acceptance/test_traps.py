@@ -80,6 +80,15 @@ TRAPS = [
     ("Tom schuldet Anna zehn Euro", "Anna schuldet Tom zehn Euro", "held", "order"),
     ("Tom le debe a Anna diez euros", "Anna le debe a Tom diez euros", "held", "order"),
     ("汤姆欠安娜十欧元", "安娜欠汤姆十欧元", "held", "order"),
+    ("Nos vimos el 15 de octubre", "Nos vimos el 15 de noviembre", "inserted", "numbers"),
+    ("Anna loves pizza", "Anna doesn't love pizza", "held", "negation"),
+    ("No me gusta el café", "Me gusta el café", "held", "negation"),
+    ("肉を食べます", "肉を食べません", "held", "negation"),
+    ("I always run in the morning", "I never run in the morning", "held", "negation"),
+    ("Ich habe drei Katzen", "Ich habe vier Katzen", "inserted", "numbers"),
+    ("Tengo dos gatos", "Tengo tres gatos", "inserted", "numbers"),
+    ("我有三只猫", "我有四只猫", "inserted", "numbers"),
+    ("meine schwester lebt in der stadt", "meine tante lebt in der stadt", "held", "substitution"),
 ]
 
 SAME = [
@@ -104,6 +113,14 @@ SAME = [
     ("often walks to school", "walks to school often"),
     ("geht oft zu fuß zur schule", "oft geht zu fuß zur schule"),
     ("va a la escuela a menudo", "a menudo va a la escuela"),
+    ("It weighs 3kg", "It weighs 3 kg"),
+    ("We met on October 15th", "We met on October 15"),
+    ("It cost 1,000 euros", "It cost 1000 euros"),
+    ("I have three cats", "I have 3 cats"),
+    ("She travelled to Rome", "She traveled to Rome"),
+    ("the colour of the walls", "the color of the walls"),
+    ("She walks to work", "She walked to work"),
+    ("我爱吃苹果", "我很爱吃苹果"),
 ]
 
 JANUARY, JUNE = {"occurred_at": "2024-01-05T09:00:00Z"}, {"occurred_at": "2024-06-05T09:00:00Z"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from membatch.merge import Pair
+from membatch.merge_rules import Pair
 from membatch.patch import Json
 
 

@@ -1,20 +1,23 @@
-"""Commands that change what is stored: undo, review, forget."""
+"""Commands that change what is stored: undo, unmerge, review, forget."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from membatch.cli.commands import examples
-from membatch.cli.options import common, say, settings_of
+from membatch.cli.options import common, say, settings_of, waiting
+
+if TYPE_CHECKING:
+    from membatch.report import Report
 
 
 @click.command(epilog=examples("membatch undo 3", "membatch undo 3 --cascade"))
 @click.argument("run_id", metavar="RUN", type=int)
 @click.option("--cascade", is_flag=True, help="Take out later runs that name its memories too.")
-@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@waiting
 @common
 def undo(run_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
     """Take RUN out again: memories are as they were before it."""
@@ -22,16 +25,13 @@ def undo(run_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
 
     resolved, as_json, quiet = settings_of(flags)
     report = undo_run(run_id, store=resolved.config.store, cascade=cascade, wait=wait)
-    if as_json:
-        click.echo(report.to_json())
-    say(f"run {run_id} is undone, as run {report.run_id}", quiet or as_json)
-    return 0
+    return _changed(report, f"run {run_id} is undone, as run {report.run_id}", as_json, quiet)
 
 
 @click.command(epilog=examples("membatch unmerge 12", "membatch unmerge 12 --cascade"))
 @click.argument("merge_id", metavar="MERGE_ID", type=int)
 @click.option("--cascade", is_flag=True, help="Take out whole later runs that name the memory too.")
-@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@waiting
 @common
 def unmerge(merge_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
     """Take one merge back: what it absorbed is a memory again.
@@ -42,10 +42,7 @@ def unmerge(merge_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
 
     settings, as_json, quiet = settings_of(flags)
     report = unmerge_one(merge_id, store=settings.config.store, cascade=cascade, wait=wait)
-    if as_json:
-        click.echo(report.to_json())
-    say(f"merge {merge_id} is taken back, as run {report.run_id}", quiet or as_json)
-    return 0
+    return _changed(report, f"merge {merge_id} is taken back, as run {report.run_id}", as_json, quiet)
 
 
 @click.command(
@@ -62,7 +59,7 @@ def unmerge(merge_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
 @click.option("--accept-all", is_flag=True, help="Accept every pair that only --guard was unsure of.")
 @click.option("--guard", metavar="NAME", help="With --accept-all: the guard.")
 @click.option("--min-score", default="0.8", metavar="S", help="With --accept-all: the least score [0.8].")
-@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@waiting
 @common
 def review(
     accepted: int | None,
@@ -76,29 +73,33 @@ def review(
     """List the pairs that a guard was unsure of, or decide them."""
     from membatch import review as reviews
     from membatch.config import ratio
+    from membatch.report.words import plural
+    from membatch.runs import report as report_of_run
 
     resolved, as_json, quiet = settings_of(flags)
     config = resolved.config
     if sum((accepted is not None, rejected is not None, accept_all)) > 1 or accept_all != (guard is not None):
         raise click.UsageError("use one of --accept ID, --reject ID, or --accept-all with --guard NAME")
     if accepted is not None:
-        run = reviews.accept(accepted, config=config, wait=wait)
-        say(f"the pair {accepted} is one memory now (run {run}; `membatch undo {run}` takes it back)", quiet)
+        number = reviews.accept(accepted, config=config, wait=wait)
+        done = f"the pair {accepted} is one memory now"
     elif rejected is not None:
-        run = reviews.reject(rejected, config=config, wait=wait)
-        say(f"the pair {rejected} stays apart (run {run})", quiet)
+        number = reviews.reject(rejected, config=config, wait=wait)
+        done = f"the pair {rejected} stays apart"
     elif guard is not None:
         ratio(min_score, "--min-score")
-        run, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
-        say(f"accepted {count:,} pairs (run {run}; `membatch undo {run}` takes it back)", quiet)
+        number, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
+        done = f"accepted {plural(count, 'pair')}"
     else:
         _show_pairs(reviews.open_pairs(config.store), as_json)
-    return 0
+        return 0
+    report = report_of_run(number, store=config.store)
+    return _changed(report, f"{done} (run {number}; `membatch undo {number}` takes it back)", as_json, quiet)
 
 
 @click.command(epilog=examples("membatch forget 7c9e6679-7425-40de-944b-e07fc1f90ae7"))
 @click.argument("memory_id", metavar="MEMORY_ID")
-@click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
+@waiting
 @common
 def forget(memory_id: str, wait: bool, **flags: Any) -> int:
     """Remove a memory and every trace of it, for good.
@@ -114,6 +115,14 @@ def forget(memory_id: str, wait: bool, **flags: Any) -> int:
         click.echo(json.dumps(found._asdict()))
     rows = ", ".join(f"{table} {count:,}" for table, count in sorted(found.removed.items()))
     say(f"forgotten, as run {found.run}; rows removed: {rows}", quiet or as_json)
+    return 0
+
+
+def _changed(report: Report, done: str, as_json: bool, quiet: bool) -> int:
+    """End a command that changed the store: the report of its run for programs, a sentence for people."""
+    if as_json:
+        click.echo(report.to_json())
+    say(done, quiet or as_json)
     return 0
 
 

@@ -23,6 +23,8 @@ def told(found: dict[str, Any]) -> Iterator[str]:
 
 def _past(found: dict[str, Any], indent: str) -> Iterator[str]:
     yield f"{indent}founder: {printable(found['founder']['summary'])}"
+    if found["first"] != found["founder"]:
+        yield f"{indent}began as: {printable(found['first']['summary'])}"
     for one in found["unmerged_from"]:
         yield f"{indent}was merge {one['merge']} of {printable(one['id'])}, taken back by run {one['run']}"
     for item in found["merges"]:

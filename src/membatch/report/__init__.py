@@ -16,8 +16,11 @@ from membatch.report.advice import recommendations
 from membatch.report.patterns import patterns
 from membatch.report.quality import LENGTH_NAMES, OPTIONAL_FIELDS, Quality, shares
 from membatch.report.tally import HISTOGRAM_BINS, Counts, Pair, Tally, add, checked_tally, rates, tally_of
+from membatch.report.words import DRY_RUN
 
 STAGES: Final = ("read", "decode", "fingerprint", "match", "merge", "write", "commit")
+# Fingerprints are made in the loop that decodes: telling the two apart would cost more than the hashes do.
+_INSIDE: Final = ("fingerprint",)
 MAX_SAMPLES: Final = 5
 SAMPLE_LENGTH: Final = 200
 
@@ -178,15 +181,21 @@ def _batch_size(batches: Sequence[Tally]) -> dict[str, Any]:
 
 
 def _timing(total: Tally) -> dict[str, Any]:
-    stages = {name: round(total.stages.get(name, 0.0), 6) for name in STAGES}
     found = bottleneck(total.stages)
     return {
         "seconds": round(total.seconds, 6),
         "records_per_second": round(total.counts.read / total.seconds, 1) if total.seconds else None,
-        "stages": stages,
-        "stages_cpu": {name: round(total.stages_cpu.get(name, 0.0), 6) for name in STAGES},
+        "stages": _by_stage(total.stages),
+        "stages_cpu": _by_stage(total.stages_cpu),
         "bottleneck": None if found is None else found[0],
         "bottleneck_share": None if found is None else round(found[1], 4),
+    }
+
+
+def _by_stage(measured: dict[str, float]) -> dict[str, float | None]:
+    """Return seconds by stage; None for a stage that is part of another one, and not measured by itself."""
+    return {
+        name: None if name in _INSIDE and name not in measured else round(measured.get(name, 0.0), 6) for name in STAGES
     }
 
 
@@ -253,6 +262,7 @@ def example_keys(batches: Sequence[Tally]) -> set[MemoryKey]:
 
 
 __all__ = [
+    "DRY_RUN",
     "MAX_SAMPLES",
     "SAMPLE_LENGTH",
     "Account",

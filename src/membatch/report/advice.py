@@ -8,6 +8,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+from membatch.report.words import DRY_RUN
+
 if TYPE_CHECKING:
     from membatch.report import Report
 
@@ -19,7 +21,7 @@ NEARLY_ALL: Final = 0.9
 
 def recommendations(report: Report) -> list[dict[str, str]]:
     """Return what to do next, the most pressing first, each with its code."""
-    found = [*_to_end(report), *_to_mend(report), *_to_decide(report), *_to_speed_up(report)]
+    found = [*_to_end(report), *_to_mend(report), *_to_load(report), *_to_decide(report), *_to_speed_up(report)]
     return [{"code": code, "text": text} for code, text in found]
 
 
@@ -60,11 +62,18 @@ def _to_mend(report: Report) -> list[tuple[str, str]]:
     return found
 
 
+def _to_load(report: Report) -> list[tuple[str, str]]:
+    if report.kind != DRY_RUN:
+        return []
+    kept = ", and keeps what it rejects for `membatch rejects`" if report.counts.rejected else ""
+    return [("dry-run", f"nothing was kept: the same without --dry-run loads for good{kept}")]
+
+
 def _to_decide(report: Report) -> list[tuple[str, str]]:
     _, store = arguments_of(report)
     counts = report.counts
     found = []
-    if counts.held:
+    if counts.held and report.run_id is not None:
         pairs = "1 pair waits" if counts.held == 1 else f"{counts.held:,} pairs wait"
         found.append(("review", f"{pairs} for your decision: `membatch review{store}`"))
     if report.kind == "load" and report.status == "done" and counts.read and counts.duplicates == counts.read:

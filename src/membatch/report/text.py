@@ -112,7 +112,8 @@ def _errors(report: Report) -> list[str]:
     if len(patterns) > _MOST_PATTERNS:
         run, store = arguments_of(report)
         rest = plural(len(patterns) - _MOST_PATTERNS, "other pattern")
-        lines.append(f"  and {rest}: `membatch report{run}{store} --json`")
+        where = "--report FILE.html shows them" if report.run_id is None else f"`membatch report{run}{store} --json`"
+        lines.append(f"  and {rest}: {where}")
     for sample in errors["samples"][:_MOST_SAMPLES]:
         place = f"{printable(sample['source'])}:{sample['line']}"
         what = printable(sample["message"])[:160] if "message" in sample else sample["code"]

@@ -19,6 +19,7 @@ STATUS: Final = {
     "undone": "was undone",
     "running": "is running",
 }
+DRY_RUN: Final = "dry run"  # the kind of a run that was rolled back, and has no number
 OUTCOMES: Final = ("inserted", "duplicates", "merged", "held", "rejected")
 PART_WORDS: Final = {
     "source": "reading the source",

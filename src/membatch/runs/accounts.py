@@ -12,7 +12,7 @@ import msgspec
 from membatch.config import Config, hide_password
 from membatch.errors import ConfigError, advice_on
 from membatch.plan import MemoryKey
-from membatch.report import MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
+from membatch.report import DRY_RUN, MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
 from membatch.report.samples import sample_of, shortened
 from membatch.report.tally import Tally, add, rates
 from membatch.runs.inputs import with_choices
@@ -109,8 +109,8 @@ def status_of(row: RunRow, is_held: bool = False) -> str:
     return "interrupted" if row.status == "running" and not is_held else row.status
 
 
-def report_from(store: Store, run: int, config: Config) -> Report:
-    """Return the report of a run that the store holds."""
+def report_from(store: Store, run: int, config: Config, *, dry_run: bool = False) -> Report:
+    """Return the report of a run that the store holds; a dry run will be gone, so that it has no number."""
     row = next(row for row in store.runs() if row.run == run)
     names = [file["path"] for file in msgspec.json.decode(row.sources)["files"]]
     samples = [
@@ -133,8 +133,8 @@ def report_from(store: Store, run: int, config: Config) -> Report:
         ending["rest"] = msgspec.convert(ending["rest"], Tally)
     return report_of(
         Account(
-            run_id=run,
-            kind=row.kind,
+            run_id=None if dry_run else run,
+            kind=DRY_RUN if dry_run else row.kind,
             status=status_of(row),
             started_at=row.started_at,
             finished_at=row.finished_at,

@@ -75,11 +75,7 @@ def process(
         batches = prepared(raws, session.prepare(detection.format), config.batch.workers, session.clock)
         outcome = session.loader(run, first_key).load(batches, stop, observers=observers)
         session.finish(run, outcome.status)
-        report = report_from(session.store, run, config)
-        if dry_run:  # no other advice holds: the run is gone when this ends
-            text = "nothing was kept: the same without --dry-run loads for good"
-            report.recommendations = [{"code": "dry-run", "text": text}]
-        return report
+        return report_from(session.store, run, config, dry_run=dry_run)
 
 
 def resume(

@@ -75,7 +75,7 @@ class Session:
 
     def finish(self, run: int, status: str, **ending: Any) -> None:
         rest = Tally()
-        rest.measured(self.clock.lap())
+        rest.measured(self.clock.lap(is_last=True))
         ending["rest"] = rest
         self.store.finish_run(run, status, msgspec.json.encode(ending).decode())
 

@@ -59,7 +59,7 @@ class Pass:
                 if stop.requested:
                     self._status = "interrupted"
                     break
-            self._rest.measured(clock.lap())
+            self._rest.measured(clock.lap(is_last=True))
 
     def _count(self, batch: Batch, count: int, before: int) -> None:
         tally = checked_tally(batch, count, before)
