@@ -102,12 +102,6 @@ def test_a_retry_under_the_right_format_knows_what_stood_around_the_items(tmp_pa
     assert user == "anna"
 
 
-def test_a_stream_may_hold_wrappers_a_line_and_what_stands_around_is_warned_of(tmp_path: Path) -> None:
-    page = json.dumps({"count": 1, "results": [MEM0]}).encode() + b"\n"
-    report = report_of(membatch("run", "-", "--json", *EXACT, folder=tmp_path, stdin=page))
-    assert (report["format"]["name"], report["counts"]["inserted"], report["counts"]["warnings"]) == ("mem0", 1, 1)
-
-
 def test_a_format_without_conversations_cannot_be_divided(tmp_path: Path) -> None:
     write(tmp_path / "in.json", [MEM0])
     for arguments in (("run", "in.json", "--per", "turn"), ("validate", "in.json", "--per", "turn")):

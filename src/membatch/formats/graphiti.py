@@ -97,7 +97,7 @@ FORMAT: Final = Format(
     describes="facts with their validity, episodes and entities of Graphiti and Zep",
     records=_records,
     recognises=_recognises,
-    layout=Layout(members=_MEMBERS),
+    layout=Layout(members=_MEMBERS, own=("uuid", "fact")),
     maps={
         "fact, content or summary": "summary, of kind fact, episode or entity",
         "uuid": "source.external_id",

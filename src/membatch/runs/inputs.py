@@ -18,7 +18,6 @@ from membatch.layout import PLAIN, Layout, Sample
 from membatch.memory import Memory
 from membatch.plan import Checkpoint, RawBatch
 from membatch.source import SourceFile
-from membatch.source.stream import STANDARD_INPUT
 
 ITERABLE: Final = "(iterable)"
 MOST_SAMPLES: Final = 20  # of the files of a run, and of the items of a stream, so many are looked at
@@ -55,7 +54,7 @@ def looked_at(source: Input, config: Config) -> Sources:
         raise SourceError("no source was named")
     detection = _named(config)
     paths = sources.expand(source, layout_of(detection, config))
-    if detection is None and STANDARD_INPUT not in paths:
+    if detection is None and not any(map(sources.is_stream, paths)):
         detection, paths = _detected_files(paths, [os.fspath(name) for name in source], config)
     layout = layout_of(detection, config)
     if detection is not None:
