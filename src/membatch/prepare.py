@@ -137,7 +137,8 @@ class Prepare:
             trace = "".join(traceback.format_exception(error, limit=-5))
             return [(_reject(item, "conversion", "conversion-failed", message, trace), _NO_NOTES)]
         if not records:
-            message = f"the item holds no record of format {self._format.name!r}"
+            what = "the conversation holds no message with text" if self._format.per else "the item holds no record"
+            message = f"format {self._format.name!r}: {what}"
             return [(_reject(item, "conversion", "nothing-found", message), _NO_NOTES)]
         return list(records)
 
