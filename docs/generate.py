@@ -114,7 +114,6 @@ def formats() -> str:
     for item in BUILT_IN.values():
         lines += ["", *_format(item)]
     warns = {code: when for item in BUILT_IN.values() for code, when in item.warns.items()}
-    warns |= {"rest-left-out": "what stands around the items of a wrapper read from a stream is not kept"}
     lines += ["", "## Warnings", "", "Counted with the other warnings of a run.", "", "| code | when |", "|---|---|"]
     lines += [f"| `{code}` | {when} |" for code, when in sorted(warns.items())]
     lines += [

@@ -156,7 +156,9 @@ CODES: Final[dict[str, Code]] = {
         "Each record must be an object with at least a summary.",
     ),
     "nothing-found": Code(
-        "conversion", "the item holds no record of this format", "Check that --format names what the file is."
+        "conversion",
+        "the item holds no record of this format",
+        "Nothing to do where it is empty; else check that --format names what the file is.",
     ),
     "conversion-failed": Code(
         "conversion", "the format could not make sense of the item", "Check the item against docs/formats.md."

@@ -29,6 +29,7 @@ from membatch.formats.migrate import STEPS, migrated
 from membatch.formats.native import from_row
 from membatch.layout import Document, unwrapped
 from membatch.plan import Batch, ContentHash, Digest, FieldWarning, Migration, Position, RawBatch, Rejection
+from membatch.spelling import add_unknown
 from membatch.validate import NUL, REFUSALS, Validator, unreadable
 
 _encode = msgspec.json.encode
@@ -37,6 +38,8 @@ _decode = msgspec.json.decode
 # What a rejection's `format` says of its raw record, where that is not an item in the run's format.
 NATIVE: Final = "membatch"
 ROW: Final = "row"
+# Where the first record of a wrapper that is a line keeps what stands around its items.
+AROUND: Final = "around"
 
 _NO_DOCUMENT: Final = Document()
 _DOCUMENTS_KEPT: Final = 16
@@ -134,7 +137,8 @@ class Prepare:
             trace = "".join(traceback.format_exception(error, limit=-5))
             return [(_reject(item, "conversion", "conversion-failed", message, trace), _NO_NOTES)]
         if not records:
-            message = f"the item holds no record of format {self._format.name!r}"
+            what = "the conversation holds no message with text" if self._format.per else "the item holds no record"
+            message = f"format {self._format.name!r}: {what}"
             return [(_reject(item, "conversion", "nothing-found", message), _NO_NOTES)]
         return list(records)
 
@@ -147,11 +151,13 @@ class Prepare:
             return
         items, rest = inside
         document = msgspec.structs.replace(document, rest=rest)
-        warnings = (FieldWarning("rest-left-out", ""),) if any(rest.values()) else ()
+        around = {AROUND: rest} if any(rest.values()) else {}
         for item in items:
             for made in self._format.records(item, document):
-                yield made._replace(warnings=made.warnings + warnings)
-                warnings = ()
+                if around:  # no file keeps it, so that its first record does
+                    made.record["metadata"] = add_unknown(dict(made.record.get("metadata") or {}), around)
+                    around = {}
+                yield made
 
     def _with_settings(self, document: Document | None) -> Document:
         """Return the document with this run's settings, the same one as long as it is the same."""

@@ -102,10 +102,66 @@ def test_a_retry_under_the_right_format_knows_what_stood_around_the_items(tmp_pa
     assert user == "anna"
 
 
-def test_a_stream_may_hold_wrappers_a_line_and_what_stands_around_is_warned_of(tmp_path: Path) -> None:
-    page = json.dumps({"count": 1, "results": [MEM0]}).encode() + b"\n"
-    report = report_of(membatch("run", "-", "--json", *EXACT, folder=tmp_path, stdin=page))
-    assert (report["format"]["name"], report["counts"]["inserted"], report["counts"]["warnings"]) == ("mem0", 1, 1)
+CHAT = {
+    "conversation_id": "c1",
+    "title": "Moving",
+    "current_node": "b",
+    "mapping": {
+        "b": {
+            "id": "b",
+            "parent": None,
+            "message": {"author": {"role": "user"}, "content": {"parts": ["I am moving."]}},
+        }
+    },
+}
+
+
+def test_of_a_folder_the_files_of_the_format_are_read_whatever_their_names_and_the_others_are_named(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    write(folder / "my-chats.json", [CHAT])
+    report = report_of(membatch("convert", "export", "--output", "out.jsonl", "--json", folder=tmp_path))
+    assert (report["format"]["name"], report["counts"]["valid"]) == ("chatgpt", 1)
+    write(folder / "conversations-000.json", [{**CHAT, "conversation_id": "c2"}])
+    write(folder / "user.json", {"id": "user-1", "email": "anna@example.org"})
+    report = report_of(membatch("convert", "export", "--output", "out.jsonl", "--json", folder=tmp_path))
+    assert report["format"]["reason"].endswith("; left out, as it is something else: user.json")
+    assert (report["counts"]["valid"], report["counts"]["rejected"]) == (2, 0)
+    named = membatch("convert", "export", "--format", "chatgpt", "--output", "out.jsonl", "--json", folder=tmp_path)
+    assert report_of(named)["counts"]["valid"] == 1  # a format that is named takes the names that it knows
+    (folder / "conversations-000.json").unlink()
+    refused = membatch("convert", "export", "--format", "chatgpt", "--output", "out.jsonl", folder=tmp_path)
+    assert (refused.returncode, b"holds no file named conversations.json or" in refused.stderr) == (4, True)
+
+
+def test_a_file_that_is_named_is_read_whatever_its_name(tmp_path: Path) -> None:
+    write(tmp_path / "my-chats.json", [CHAT])
+    write(tmp_path / "user.json", {"id": "user-1"})
+    report = report_of(
+        membatch("convert", "my-chats.json", "user.json", "--output", "out.jsonl", "--json", folder=tmp_path)
+    )
+    assert (report["counts"]["valid"], report["errors"]["by_code"]) == (1, {"conversion-failed": 1})
+
+
+def test_explain_shows_so_many_records_and_cuts_what_is_long(tmp_path: Path) -> None:
+    node = CHAT["mapping"]["b"]  # type: ignore[index]
+    said = {**node, "parent": "b", "message": {**node["message"], "content": {"parts": ["x" * 2_000]}}}
+    long = {**CHAT, "mapping": {"b": node, "c": said}, "current_node": "c"}
+    empty = {**CHAT, "conversation_id": "c3", "mapping": {}}
+    write(tmp_path / "in.json", [empty, {**CHAT, "conversation_id": "7" * 60}, *[long] * 9])
+    environment = {"COLUMNS": "80"}
+    done = membatch("convert", "in.json", "--explain", 3, folder=tmp_path, environment=environment)
+    shown = done.stdout.decode()
+    assert max(map(len, shown.splitlines())) <= 80
+    after = " ".join(" ".join(line.split("│")[2] for line in shown.splitlines() if line.startswith("│")).split())
+    assert "rejected, nothing-found: format 'chatgpt': the conversation holds no message with text" in after
+    assert after.count('"summary"') == 2
+    assert "… and 1 more records" in after
+    assert "7" * 60 + "/b" in after.replace(" ", "")  # wrapped, not cut
+    whole = membatch("convert", "in.json", "--explain", 99, folder=tmp_path, environment=environment).stdout.decode()
+    assert "1,700 more" in whole
 
 
 def test_a_format_without_conversations_cannot_be_divided(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ from membatch.config import SourceSettings
 from membatch.layout import Layout
 from membatch.plan import Checkpoint, RawBatch
 from membatch.source import expand, look_at, read
+from membatch.source.json_members import _Around as Around
+from membatch.source.json_members import _Reading as Reading
 from membatch.source.sample import decoded_head, sample_of
 
-WRAPPER = Layout(members=("/results", "/data/memories"))
+WRAPPER = Layout(members=("/results", "/data/memories"), own=("id",))
 
 
 def batches(path: Path, layout: Layout, after: Checkpoint | None = None, size: int = 2) -> list[RawBatch]:
@@ -48,6 +50,15 @@ WRAPPERS: dict[str, tuple[bytes, list[Any], Any]] = {
     "an empty member": (b'{"results":[]}', [], {}),
     "no such member": (b'{"a":[{"b":1}]}', [{"a": [{"b": 1}]}], None),
     "a member that is no list": (b'{"results":{"b":1}}', [{"results": {"b": 1}}], None),
+    "a member of texts is a field": (b'{"results":["a"],"b":1}', [{"results": ["a"], "b": 1}], None),
+    "a field beside a member": (
+        b'{"results":["a",2],"data":{"memories":[{"a":1}]}}',
+        [{"a": 1}],
+        {"results": ["a", 2]},
+    ),
+    "a text among the items": (b'{"results":["a",{"a":1},7]}', ["a", {"a": 1}, 7], {}),
+    "an item of its own": (b'{"results":[],"id":1}', [{"results": [], "id": 1}], None),
+    "a wrapper with an id": (b'{"results":[{"a":1}],"id":1}', [{"a": 1}], {"id": 1}),
     "a bare list": (b'[{"a":1}]', [{"a": 1}], None),
     "a member cut short": (b'{"n":2,"results":[{"a":1},{"a":2}', [{"a": 1}, {"a": 2}, "json-truncated"], {"n": 2}),
     "an item cut short": (b'{"results":[{"a":1},{"a":', [{"a": 1}, "json-truncated"], {}),
@@ -189,20 +200,23 @@ class Windows:
         return self._content[self._at - self._size : self._at]
 
 
-def scanned(content: bytes, window: int, start: int | None) -> tuple[list[Any], dict[str, Any] | None]:
-    from membatch.source.json_members import _Members
-
-    stream: Any = Windows(content, window)
-    scanner = _Members(stream, WRAPPER.members, 10_000, start)
+def scanned(content: bytes, window: int) -> tuple[list[Any], dict[str, Any] | None]:
+    """Return the items and the rest of a wrapper read through a small window; no rest where it is none."""
+    streams: list[Any] = [Windows(content, window) for _ in range(2)]
+    around = Around(streams[0], WRAPPER, 10_000)
+    assert list(around.chunks()) == []
+    if not around.is_wrapper(WRAPPER):
+        return [], None
     found = []
-    for chunk in scanner.chunks():
+    for chunk in Reading(streams[1], WRAPPER, 10_000, around.spans, Checkpoint()).chunks():
+        assert len(chunk.items) == len(chunk.lines) == len(chunk.offsets or [])
         for number, item in enumerate(chunk.items):
-            found.append(chunk.rejected[number].code if number in chunk.rejected else json.loads(item))
-    return found, scanner.rest if scanner.found else None
+            found.append(chunk.rejected[number].code if number in chunk.rejected else item)
+    return found, around.rest
 
 
 wrappers = st.dictionaries(
-    st.sampled_from(["results", "data", "x", 'y"]']),
+    st.sampled_from(["results", "data", "x", 'y"]', "id"]),
     st.lists(json_values, max_size=3)
     | json_values
     | st.dictionaries(st.sampled_from(["memories", "results", "z"]), st.lists(json_values, max_size=3), max_size=3),
@@ -216,17 +230,18 @@ def test_any_wrapper_gives_its_items_and_its_rest_through_any_window(
     value: dict[str, Any], window: int, indent: int | None
 ) -> None:
     data = value.get("data")
-    lists = {"results": value.get("results"), "data": data.get("memories") if isinstance(data, dict) else None}
-    is_wrapper = any(isinstance(found, list) for found in lists.values())
-    content = json.dumps(value, indent=indent).encode()
-    _, rest = scanned(content, window, None)
-    if not is_wrapper:
+    members = {"results": value.get("results"), "data": data.get("memories") if isinstance(data, dict) else None}
+    lists = {name: found for name, found in members.items() if isinstance(found, list)}
+    fields = {name for name, found in lists.items() if found and not any(isinstance(item, dict) for item in found)}
+    found, rest = scanned(json.dumps(value, indent=indent).encode(), window)
+    is_empty = all(name in fields or not found for name, found in lists.items())
+    if not lists.keys() - fields or (is_empty and "id" in value):
         assert rest is None
         return
-    items = [item for name in value if isinstance(found := lists.get(name), list) for item in found]
-    assert scanned(content, window, 0)[0] == items
-    expected = {name: item for name, item in value.items() if not (name == "results" and isinstance(item, list))}
-    if isinstance(lists["data"], list):
+    items = [item for name in value if name in lists and name not in fields for item in lists[name]]
+    assert [json.loads(item) for item in found] == items
+    expected = {name: item for name, item in value.items() if name != "results" or name not in lists.keys() - fields}
+    if "data" in lists.keys() - fields:
         expected["data"] = {name: item for name, item in value["data"].items() if name != "memories"}
         if not expected["data"]:
             del expected["data"]
@@ -240,13 +255,23 @@ def test_a_wrapper_that_is_cut_or_damaged_raises_nothing(
 ) -> None:
     content = json.dumps(value).encode()
     at = data.draw(st.integers(0, len(content)))
-    content = content[:at] + junk + content[at + data.draw(st.integers(0, 3)) :]
-    from membatch.source.json_members import _Members
+    scanned(content[:at] + junk + content[at + data.draw(st.integers(0, 3)) :], 5)
 
-    for start in (None, 0):
-        stream: Any = Windows(content, 5)
-        for chunk in _Members(stream, WRAPPER.members, 10_000, start).chunks():
-            assert len(chunk.items) == len(chunk.lines) == len(chunk.offsets or [])
+
+def test_what_was_read_of_a_wrapper_is_not_read_again(tmp_path: Path) -> None:
+    values = [{"number": number, "text": "x" * 90} for number in range(60_000)]
+    content = json.dumps({"n": 1, "results": values[:30_000], "id": 7, "data": {"memories": values[30_000:]}})
+    path = tmp_path / "in.json"
+    path.write_text(content, "utf-8")
+    file, limit = look_at(str(path), WRAPPER), SourceSettings()
+    found = list(read([file], Checkpoint(), limit, lambda: 7_000, WRAPPER))
+    done = 0
+    for batch in found:
+        done += len(batch.items)
+        path.write_bytes(b'{"' + b"x" * (batch.after.offset - 2) + content[batch.after.offset :].encode())
+        left = read([file], batch.after, limit, lambda: 7_000, WRAPPER)
+        assert [json.loads(item)["number"] for rest in left for item in rest.items] == list(range(done, 60_000))
+    assert done == 60_000
 
 
 def test_of_a_name_given_twice_around_items_the_last_wins(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from membatch import SourceError
 from membatch.config import SourceSettings
 from membatch.plan import Checkpoint, RawBatch
 from membatch.source import expand, look_at, read
+from membatch.source.names import reader_of
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -214,3 +215,41 @@ def test_a_batch_of_long_records_closes_at_its_bytes(tmp_path: Path) -> None:
     ]
     assert sum(sizes) == 20
     assert max(sizes) * len(line) < 100_000_000
+
+
+def garbled(content: bytes, kind: str, upto: int) -> bytes:
+    """Return a file of which all is overwritten that came before an offset, what tells its kind aside."""
+    kept = {"json": 1, "csv": content.index(b"\n") + 1, "jsonl": 0}[kind]
+    return content[:kept] + b"\xff" * max(0, upto - kept) + content[max(kept, upto) :]
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "jsonl"])
+def test_what_was_read_of_a_plain_file_is_not_read_again(kind: str, tmp_path: Path) -> None:
+    values = [{"summary": f"number {number} " + "x" * 40, "kind": "fact"} for number in range(50_000)]
+    file = write(tmp_path, kind, "", values)
+    content = file.read_bytes()
+    source, done = look_at(str(file)), 0
+    for batch in read([source], Checkpoint(), SourceSettings(), lambda: 9_000):
+        done += len(batch.items)
+        file.write_bytes(garbled(content, kind, batch.after.offset))
+        left = list(read([source], batch.after, SourceSettings(), lambda: 9_000))
+        assert [json.loads(item) for rest in left for item in rest.items] == values[done:]
+        assert not left or (left[0].positions[0].offset or 0) >= batch.after.offset
+        file.write_bytes(content)
+    assert done == len(values)
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "parquet"])
+def test_a_chunk_of_long_rows_closes_at_its_bytes(kind: str, tmp_path: Path) -> None:
+    values = [{"summary": f"{number} " + "x" * 1_000_000, "kind": "fact"} for number in range(20)]
+    if kind == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        file = tmp_path / "in.parquet"
+        pq.write_table(pa.Table.from_pylist(values), file)
+    else:
+        file = write(tmp_path, kind, "", values)
+    chunks = list(reader_of(str(file)).read(str(file), Checkpoint(), SourceSettings()))
+    assert max(sum(map(len, chunk.items)) for chunk in chunks) < 6_000_000
+    assert [json.loads(item) for chunk in chunks for item in chunk.items] == values

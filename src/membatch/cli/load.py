@@ -121,7 +121,7 @@ def validate(sources: tuple[str, ...], report_file: str | None, **flags: Any) ->
 @of_format
 @per
 @click.option("--to-version", type=int, metavar="N", help="The schema version to write [the current one].")
-@click.option("--explain", "explained", type=int, metavar="N", help="Show the first N items before and after.")
+@click.option("--explain", "explained", type=int, metavar="N", help="Show the first N records before and after.")
 @click.option("--redact", is_flag=True, default=None, help="No record content in the report.")
 @common
 def convert(
@@ -156,5 +156,6 @@ def _show_explained(sources: list[str], count: int, config: Any) -> None:
     table = Table("before", "after", box=box.SQUARE, show_lines=True, expand=True)
     for item in explain(sources, count, config=config):
         # Each line is made harmless on its own, so that only our own line ends move the cursor.
-        table.add_row(*(Text("\n".join(map(printable, text.split("\n")))) for text in item))
+        texts = ("\n".join(map(printable, text.split("\n"))) for text in item)
+        table.add_row(*(Text(text, overflow="fold") for text in texts))
     Console(stderr=False).print(table)

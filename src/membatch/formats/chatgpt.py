@@ -14,6 +14,7 @@ from membatch.formats.declare import Converted, Format
 from membatch.formats.fields import UNREADABLE_TIME, WARNS, WRONG_KIND, Fields
 from membatch.formats.messages import PER, Conversation, Message, kept, records_of, without
 from membatch.layout import Document, Layout, Sample
+from membatch.plan import FieldWarning
 
 SYSTEM: Final = "chatgpt"
 
@@ -44,22 +45,26 @@ def live_branch(mapping: Mapping[str, Any], current: Any) -> list[str]:
 
 
 def _records(item: Any, document: Document) -> Iterator[Converted]:
-    mapping = item.get("mapping") if isinstance(item, dict) else None
-    if not isinstance(mapping, dict):
+    whole = item.get("mapping") if isinstance(item, dict) else None
+    if not isinstance(whole, dict):
         raise ValueError("not a conversation: it has no mapping of messages")
-    name = item.get("conversation_id") or item.get("id")
+    mapping = {key: node for key, node in whole.items() if _is_node(node)}
+    branch = live_branch(mapping, item.get("current_node"))
+    name = item.get("conversation_id") or item.get("id") or next(iter(branch), None)  # else its root stands for it
     if not isinstance(name, str):
-        raise ValueError("the conversation has neither a conversation_id nor an id")
-    for key, node in mapping.items():
-        if not isinstance(node, dict) or not isinstance(node.get("message"), dict | None):
-            raise ValueError(f"mapping/{key} is not a node with a message")
-    messages = [_message(key, mapping[key]) for key in live_branch(mapping, item.get("current_node"))]
-    messages = [message for message in messages if message.text.strip()]
+        raise ValueError("the conversation has neither a conversation_id nor an id nor a message")
+    messages = [message for key in branch if (message := _message(key, mapping[key])).text.strip()]
     said = {message.id for message in messages}
     names = [other for other in ("conversation_id", "id") if item.get(other) == name]
-    rest = {**without(item, *names), "mapping": {key: node for key, node in mapping.items() if key not in said}}
+    rest = {**without(item, *names), "mapping": {key: node for key, node in whole.items() if key not in said}}
     updated = _time(Fields(item), "update_time")
-    yield from records_of(Conversation(SYSTEM, name, {"session_id": name}, messages, rest, updated), document.per)
+    odd = [FieldWarning(WRONG_KIND, f"/mapping/{key}") for key in whole.keys() - mapping.keys()]
+    found = Conversation(SYSTEM, name, {"session_id": name}, messages, rest, updated, warnings=odd)
+    yield from records_of(found, document.per)
+
+
+def _is_node(node: Any) -> bool:
+    return isinstance(node, dict) and isinstance(node.get("message"), dict | None)
 
 
 def _message(key: str, node: dict[str, Any]) -> Message:
@@ -139,7 +144,7 @@ FORMAT = Format(
     layout=Layout(names=("conversations.json", "conversations-*.json")),
     per=PER,
     maps={
-        "conversation_id, else id": "scope.session_id; before each message's id",
+        "conversation_id, else id, else the first node": "scope.session_id; before each message's id",
         "mapping: the key of a node": "source_message_ids, source.external_id",
         "message.content": "summary: parts, text, result, thoughts, user_profile and the like, joined by newlines",
         "message.author.role, .name": "subject, participants: id is the name, else the role",

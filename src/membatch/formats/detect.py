@@ -1,7 +1,7 @@
 """Which format a source has, and why.
 
 Rule: `membatch` unless another one is unmistakable; where two others fit, or files differ, the user is asked.
-Data in: the beginnings of the files. Data out: the format's name, the reason, what else is left out.
+Data in: the beginnings of the files. Data out: the format's name, and the reason.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from membatch.formats.declare import Converted, Format
 from membatch.formats.fields import Fields
 from membatch.layout import Document, Layout, Sample
 
-_MEMBERS: Final = ("/edges", "/facts", "/nodes", "/episodes")
+_MEMBERS: Final = ("/edges", "/facts", "/nodes", "/episodes", "/communities")
 
 
 def _records(item: Any, document: Document) -> Iterator[Converted]:
@@ -25,6 +25,8 @@ def _records(item: Any, document: Document) -> Iterator[Converted]:
         yield _episode(whole)
     elif "name" in whole:
         yield _entity(whole)
+    elif "source_node_uuid" in whole:
+        raise ValueError("an edge without a fact, a mention or a membership, holds no memory")
     else:
         raise ValueError("neither a fact, an episode nor an entity: expected fact, content or name")
 
@@ -97,7 +99,7 @@ FORMAT: Final = Format(
     describes="facts with their validity, episodes and entities of Graphiti and Zep",
     records=_records,
     recognises=_recognises,
-    layout=Layout(members=_MEMBERS),
+    layout=Layout(members=_MEMBERS, own=("uuid", "fact")),
     maps={
         "fact, content or summary": "summary, of kind fact, episode or entity",
         "uuid": "source.external_id",

@@ -80,7 +80,7 @@ FORMAT: Final = Format(
     describes="memories of mem0: lists, results or memories wrappers, vector payloads",
     records=_records,
     recognises=_recognises,
-    layout=Layout(members=_MEMBERS),
+    layout=Layout(members=_MEMBERS, own=("memory", "payload")),
     maps={
         "memory, or data in a payload": "summary",
         "id": "source.external_id",

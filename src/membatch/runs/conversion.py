@@ -5,11 +5,10 @@ Rule: the same way in as a run, so that what converts here loads there; nothing 
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -71,21 +70,36 @@ def in_version(record: bytes, version: int) -> tuple[bytes, Migration | None]:
 
 
 def explain(source: Input, count: int, *, config: Config | None = None) -> Iterator[Explained]:
-    """Yield the first items of a source, each with the records that it becomes or why it is rejected."""
+    """Yield the items of a source up to its first `count` records, each with what it becomes or why it is rejected.
+
+    Long texts and long items are cut, and it is said how much more there is.
+    """
     settings = with_choices(config or Config(), None, None).check()
-    raws, detection = opened(looked_at(source, settings), settings, lambda: count)
+    raws, detection = opened(looked_at(source, settings), settings, lambda: max(1, count))
     prepare = Prepare(settings, detection.format)
-    for single in itertools.islice(_singles(raws), count):
+    for single in _singles(raws):
+        if count <= 0:
+            return
         batch = prepare(single)
         after = []
-        for record in range(len(batch)):
+        for record in range(min(len(batch), count)):
             rejection = batch.rejections.get(record)
             if rejection is not None:
                 after.append(f"rejected, {rejection.code}: {rejection.message}")
                 continue
-            after.append(_pretty(batch.records[record]))
+            after.append(_shown(batch.records[record], first=_FIRST, last=_LAST))
             after.extend(f"warning {warning.code} at {warning.pointer}" for warning in batch.warnings.get(record, ()))
-        yield Explained(_pretty(single.items[0]), "\n".join(after))
+        if len(batch) > count:
+            after.append(f"… and {len(batch) - count:,} more records")
+        count -= len(batch)
+        yield Explained(_shown(single.items[0] or single.rejected[0].raw), "\n".join(after))
+
+
+# Of a record these fields are shown first and last; of a long text and a long item no more than so much is.
+_FIRST: Final = ("summary", "content", "kind", "subject", "participants", "occurred_at")
+_LAST: Final = ("source_message_ids", "scope", "source", "tags", "metadata")
+_LONGEST_TEXT: Final = 300
+_MOST_LINES: Final = 80
 
 
 def _singles(raws: Iterator[RawBatch]) -> Iterator[RawBatch]:
@@ -103,9 +117,31 @@ def _singles(raws: Iterator[RawBatch]) -> Iterator[RawBatch]:
             )
 
 
-def _pretty(text: bytes) -> str:
+def _shown(text: bytes, *, first: tuple[str, ...] = (), last: tuple[str, ...] = ()) -> str:
+    """Return a JSON text as people read it, some fields of an object first, some last."""
     try:
         value: Any = msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return text.decode("utf-8", "replace")
-    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        return _cut(text[: 4 * _LONGEST_TEXT].decode("utf-8", "replace"))
+    if isinstance(value, dict) and first:
+        middle = [name for name in value if name not in first and name not in last]
+        value = {name: value[name] for name in (*first, *middle, *last) if name in value}
+    if isinstance(value, str):
+        lines = [_cut(line) for line in value.split("\n")]
+    else:
+        lines = json.dumps(_with_cut_texts(value), indent=2, ensure_ascii=False).split("\n")
+    more = len(lines) - _MOST_LINES
+    return "\n".join([*lines[:_MOST_LINES], *([f"… and {more:,} more lines"] if more > 0 else [])])
+
+
+def _with_cut_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_cut_texts(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_cut_texts(item) for item in value]
+    return _cut(value) if isinstance(value, str) else value
+
+
+def _cut(text: str) -> str:
+    more = len(text) - _LONGEST_TEXT
+    return text if more <= 0 else f"{text[:_LONGEST_TEXT]}… and {more:,} more characters"

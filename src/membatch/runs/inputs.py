@@ -18,9 +18,9 @@ from membatch.layout import PLAIN, Layout, Sample
 from membatch.memory import Memory
 from membatch.plan import Checkpoint, RawBatch
 from membatch.source import SourceFile
-from membatch.source.stream import STANDARD_INPUT
 
 ITERABLE: Final = "(iterable)"
+_MOST_NAMED: Final = 5  # of the files that are left out
 MOST_SAMPLES: Final = 20  # of the files of a run, and of the items of a stream, so many are looked at
 
 Input = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Iterable[dict[str, Any] | Memory | bytes]
@@ -55,7 +55,7 @@ def looked_at(source: Input, config: Config) -> Sources:
         raise SourceError("no source was named")
     detection = _named(config)
     paths = sources.expand(source, layout_of(detection, config))
-    if detection is None and STANDARD_INPUT not in paths:
+    if detection is None and not any(map(sources.is_stream, paths)):
         detection, paths = _detected_files(paths, [os.fspath(name) for name in source], config)
     layout = layout_of(detection, config)
     if detection is not None:
@@ -101,13 +101,24 @@ def check_per(config: Config, name: str) -> None:
 
 def _detected_files(paths: list[str], given: list[str], config: Config) -> tuple[Detection, list[str]]:
     """Return the format of some files, and those that have it where the others were only found beside them."""
-    samples = {path: sources.sample_of(path, config.source) for path in paths[:MOST_SAMPLES]}
+    samples = [sources.sample_of(path, config.source) for path in paths[:MOST_SAMPLES]]
     formats = known_formats()
-    detection = detect([sample for sample in samples.values() if sample.values], formats)
-    layout = formats[detection.format].layout
-    if detection.format != NATIVE and layout.names:
-        paths = [path for path in paths if path in given or belongs(Path(path).name, layout)]
-    return detection, paths
+    detection = detect([sample for sample in samples if sample.values], formats)
+    found = formats[detection.format]
+    if detection.format == NATIVE or not found.layout.names:
+        return detection, paths
+
+    def has_it(path: str) -> bool:
+        is_named = path in given or belongs(Path(path).name, found.layout)
+        return is_named or found.recognises(sources.sample_of(path, config.source)) is not None
+
+    chosen = [path for path in paths if has_it(path)]
+    others = [Path(path).name for path in paths if path not in set(chosen)]
+    if others:
+        reason = f"{detection.reason}; left out, as it is something else: {', '.join(others[:_MOST_NAMED])}"
+        more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
+        detection = detection._replace(reason=reason + more)
+    return detection, chosen
 
 
 def raw_batches(

@@ -18,7 +18,8 @@ from membatch.errors import SourceError
 from membatch.layout import PLAIN, Document, Layout
 from membatch.plan import Checkpoint, Position, RawBatch, Rejection
 from membatch.source.chunk import Chunk
-from membatch.source.names import expand, reader_of, rest_around, stem_of
+from membatch.source.json_members import Span
+from membatch.source.names import expand, reader_of, reader_of_wrapper, stem_of, suffix_of, wrapper_in
 from membatch.source.sample import decoded, sample_of
 from membatch.source.stream import STANDARD_INPUT, member_of
 from membatch.source.unreadable import too_long
@@ -36,6 +37,7 @@ class SourceFile(msgspec.Struct, frozen=True):
     modified_ns: int | None = None
     sha256_of_ends: str | None = None
     rest: dict[str, Any] | None = None  # what stands around the items, where the file is a wrapper of them
+    spans: list[Span] | None = None  # where the items stand in it
 
 
 def look_at(path: str, layout: Layout = PLAIN, limit: int = SourceSettings().max_record_bytes) -> SourceFile:
@@ -44,7 +46,8 @@ def look_at(path: str, layout: Layout = PLAIN, limit: int = SourceSettings().max
     Where the layout names members and the file is a wrapper of them, what stands around the items is read too.
     """
     reader_of(path, layout)
-    return msgspec.structs.replace(_looks(path), rest=rest_around(path, layout, limit))
+    looks, wrapper = _looks(path), wrapper_in(path, layout, limit)
+    return looks if wrapper is None else msgspec.structs.replace(looks, rest=wrapper.rest, spans=wrapper.spans)
 
 
 def _looks(path: str) -> SourceFile:
@@ -61,6 +64,11 @@ def _looks(path: str) -> SourceFile:
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror}") from None
     return SourceFile(path, status.st_size, status.st_mtime_ns, sha256.hexdigest())
+
+
+def is_stream(path: str) -> bool:
+    """Return whether a source can be read once only: lines on standard input."""
+    return path == STANDARD_INPUT and suffix_of(path) == ".jsonl"
 
 
 def document_of(file: SourceFile) -> Document:
@@ -101,8 +109,9 @@ def _chunks(
 ) -> Iterator[tuple[int, bool, Chunk]]:
     for number in range(after.source, len(sources)):
         start = after if number == after.source else Checkpoint(source=number)
-        reader = reader_of(sources[number].path, layout, is_wrapped=sources[number].rest is not None)
-        for chunk in reader.read(sources[number].path, start, settings):
+        file = sources[number]
+        reader = reader_of(file.path, layout) if file.rest is None else reader_of_wrapper(layout, file.spans)
+        for chunk in reader.read(file.path, start, settings):
             yield number, reader.flat, chunk
 
 
@@ -189,6 +198,7 @@ __all__ = [
     "decoded",
     "document_of",
     "expand",
+    "is_stream",
     "look_at",
     "read",
     "sample_of",

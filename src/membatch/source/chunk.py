@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from membatch.config import SourceSettings
 from membatch.plan import Checkpoint, Rejection
+
+# A chunk is at most about so long, however few items that are, so that memory does not depend on how long they are.
+BYTES_PER_CHUNK: Final = 1 << 22
 
 
 class Chunk(NamedTuple):

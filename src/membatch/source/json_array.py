@@ -13,7 +13,7 @@ from typing import Final
 
 from membatch.config import SourceSettings
 from membatch.plan import Checkpoint, Rejection
-from membatch.source.chunk import Chunk
+from membatch.source.chunk import BYTES_PER_CHUNK, Chunk
 from membatch.source.jsonl import UTF8_BOM
 from membatch.source.stream import ByteStream, Unreadable
 from membatch.source.unreadable import KEPT_OF_TOO_LONG, remainder, too_long
@@ -24,7 +24,6 @@ BETWEEN: Final = re.compile(rb"[ \t\r\n,]*+")
 _BARE: Final = re.compile(rb'[^,\[\]{}"\s]*+')
 _QUOTE: Final = 0x22
 _ITEMS_PER_CHUNK: Final = 5000
-_BYTES_PER_CHUNK: Final = 1 << 22
 
 
 def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chunk]:
@@ -113,7 +112,7 @@ class Scanner:
         if not self._items:
             return False
         length = self._base + self._at - self._offsets[0]
-        return len(self._items) >= _ITEMS_PER_CHUNK or length >= _BYTES_PER_CHUNK
+        return len(self._items) >= _ITEMS_PER_CHUNK or length >= BYTES_PER_CHUNK
 
     def _start(self) -> None:
         if not self._more():
@@ -124,11 +123,18 @@ class Scanner:
             self._at = 3
         if self._after.offset:
             self._open = self._window[self._at :].lstrip()[:1] == b"["
-            while self._base + len(self._window) <= self._after.offset:
-                if not self._more():
-                    self._open = False  # the checkpoint stands behind the array
-                    return
-            self._at = self._after.offset - self._base
+            self._go_to(self._after.offset, self._after.line)
+
+    def _go_to(self, offset: int, line: int) -> None:
+        """Go on at a byte that is not behind; a plain file is not read up to there."""
+        self._line = line
+        if offset < self._base + len(self._window):
+            self._at = offset - self._base
+            return
+        self._stream.go_to(offset)
+        self._base, self._window, self._at = offset, b"", 0
+        if not self._more():
+            self._open = False  # it stands behind the array
 
     def _next(self) -> bool:
         """Read one element, or step into or out of the array; return False at the end."""

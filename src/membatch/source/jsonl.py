@@ -32,7 +32,7 @@ def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chu
 def _lines(stream: ByteStream, after: Checkpoint, limit: int) -> Iterator[Chunk]:
     line, offset, carry = after.line, after.offset, b""
     try:
-        stream.skip(offset)
+        stream.go_to(offset)
         while data := stream.read():
             if offset == 0 and not carry:
                 if data.startswith(_OTHER_BOMS):

@@ -20,6 +20,7 @@ from membatch.extension import extensions
 from membatch.layout import PLAIN, Layout
 from membatch.source import json_array, json_members, jsonl, parquet, table, text
 from membatch.source.chunk import Reader
+from membatch.source.standard_input import standard_input
 from membatch.source.stream import COMPRESSIONS, STANDARD_INPUT, member_of, opened_archive
 
 ENTRY_POINTS: Final = "membatch.sources"
@@ -142,7 +143,9 @@ def is_inside(path: str, name: str) -> bool:
 
 
 def suffix_of(path: str) -> str:
-    """Return the suffix that says what a file holds, whether it is compressed or not."""
+    """Return the suffix that says what a file holds, whether it is compressed or not; of standard input, its like."""
+    if path == STANDARD_INPUT:
+        return ".jsonl" if standard_input().document is None else ".json"
     stem, suffix = os.path.splitext(path.lower())
     return os.path.splitext(stem)[1] if suffix in COMPRESSIONS else suffix
 
@@ -154,13 +157,11 @@ def stem_of(path: str) -> str:
     return os.path.splitext(stem)[0] if suffix.lower() in COMPRESSIONS else stem
 
 
-def reader_of(path: str, layout: Layout = PLAIN, *, is_wrapped: bool = False) -> Reader:
-    """Return the reader for a path by its suffix, standard input being JSON lines; raises SourceError.
+def reader_of(path: str, layout: Layout = PLAIN) -> Reader:
+    """Return the reader for a path by its suffix, that of standard input by what it is; raises SourceError.
 
     Text files are read for a layout that names their suffix only: without a format they hold no records.
     """
-    if path == STANDARD_INPUT:
-        return SOURCES[".jsonl"]
     known = {**{suffix: TEXTS[suffix] for suffix in layout.suffixes if suffix in TEXTS}, **known_sources()}
     suffix = suffix_of(path)
     if suffix not in known:
@@ -168,8 +169,6 @@ def reader_of(path: str, layout: Layout = PLAIN, *, is_wrapped: bool = False) ->
         raise SourceError(f"{path}: unknown kind of file {suffix or '(no suffix)'!r}: expected {expected}")
     if suffix == ".parquet" and (path.lower().endswith(COMPRESSIONS) or member_of(path) is not None):
         raise SourceError(f"{path}: Parquet is compressed inside; decompress the file first")
-    if suffix == ".json" and is_wrapped:
-        return Reader(partial(json_members.read, layout.members))
     if suffix in (".csv", ".tsv") and (layout.columns or not layout.quoted):
         delimiter = "," if suffix == ".csv" else "\t"
         columns = layout.columns if suffix in layout.unnamed else ()
@@ -179,11 +178,16 @@ def reader_of(path: str, layout: Layout = PLAIN, *, is_wrapped: bool = False) ->
     return known[suffix]
 
 
-def rest_around(path: str, layout: Layout, limit: int) -> dict[str, object] | None:
-    """Return what stands around the items of a wrapper object; None where the file is none."""
-    if not layout.members or path == STANDARD_INPUT or suffix_of(path) != ".json":
+def wrapper_in(path: str, layout: Layout, limit: int) -> json_members.Wrapper | None:
+    """Return what a wrapper object holds besides its items, and where these stand; None where the file is none."""
+    if not layout.members or suffix_of(path) != ".json":
         return None
-    return json_members.rest_of(layout.members, path, limit)
+    return json_members.wrapper_in(path, layout, limit)
+
+
+def reader_of_wrapper(layout: Layout, spans: list[json_members.Span] | None) -> Reader:
+    """Return the reader for a wrapper whose items stand in the spans."""
+    return Reader(partial(json_members.read, layout, spans))
 
 
 __all__ = [
@@ -194,7 +198,8 @@ __all__ = [
     "is_named",
     "known_sources",
     "reader_of",
-    "rest_around",
+    "reader_of_wrapper",
     "stem_of",
     "suffix_of",
+    "wrapper_in",
 ]

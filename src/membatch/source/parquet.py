@@ -1,4 +1,7 @@
-"""Parquet → items: each row as a JSON object; nested columns stay nested, dotted names are resolved later."""
+"""Parquet → items: each row as a JSON object; nested columns stay nested, dotted names are resolved later.
+
+Rule: a row costs itself only; how many are decoded at once depends on how long the file says they are.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import msgspec
 from membatch.config import SourceSettings
 from membatch.errors import SourceError
 from membatch.plan import Checkpoint, Rejection
-from membatch.source.chunk import Chunk
+from membatch.source.chunk import BYTES_PER_CHUNK, Chunk
 from membatch.source.unreadable import remainder, too_long
 
 _ROWS_PER_CHUNK = 2000
@@ -40,7 +43,8 @@ def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chu
             else:
                 done += rows
         skip = row - 1 - done
-        batches = file.iter_batches(batch_size=_ROWS_PER_CHUNK, row_groups=groups) if groups else iter(())
+        size = _rows_per_batch(file.metadata)
+        batches = file.iter_batches(batch_size=size, row_groups=groups) if groups else iter(())
         while True:
             try:
                 batch = next(batches, None)
@@ -52,10 +56,19 @@ def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chu
             if skip >= batch.num_rows:
                 skip -= batch.num_rows
                 continue
-            chunk = _chunk(batch.slice(skip).to_pylist(), row, settings.max_record_bytes)
+            rows = max(1, batch.num_rows * BYTES_PER_CHUNK // max(1, batch.nbytes))
+            for start in range(skip, batch.num_rows, rows):
+                chunk = _chunk(batch.slice(start, rows).to_pylist(), row, settings.max_record_bytes)
+                row = chunk.next_line
+                yield chunk
             skip = 0
-            row = chunk.next_line
-            yield chunk
+
+
+def _rows_per_batch(metadata: Any) -> int:
+    """Return how many rows are decoded at once: fewer where the file says that they are long."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    longest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
+    return min(_ROWS_PER_CHUNK, max(1, BYTES_PER_CHUNK // max(1, longest)))
 
 
 def _chunk(rows: list[dict[str, Any]], first: int, limit: int) -> Chunk:

@@ -19,7 +19,7 @@ from membatch.layout import Layout, Sample
 from membatch.plan import Checkpoint
 from membatch.source.jsonl import UTF8_BOM
 from membatch.source.names import TEXTS, reader_of, suffix_of
-from membatch.source.stream import ByteStream, Unreadable
+from membatch.source.stream import STANDARD_INPUT, ByteStream, Unreadable
 
 _VALUES: Final = 20
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|["\[\]{},]', re.DOTALL)
@@ -27,7 +27,7 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|["\[\]{},]', re.DOTALL)
 
 def sample_of(path: str, settings: SourceSettings) -> Sample:
     """Return the first values of a file, of a JSON file those in its first mebibyte, the last one cut short."""
-    name = Path(path).name
+    name = "" if path == STANDARD_INPUT else Path(path).name
     if suffix_of(path) == ".json":
         value = decoded_head(_head(path))
         values = value[:_VALUES] if isinstance(value, list) else [value]

@@ -10,13 +10,13 @@ import bz2
 import gzip
 import io
 import lzma
-import sys
 import zipfile
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from membatch.errors import SourceError
+from membatch.source.standard_input import Readable, standard_input
 
 CHUNK: Final = 1 << 20
 COMPRESSIONS: Final = (".gz", ".zst", ".bz2", ".xz")
@@ -49,7 +49,7 @@ class ByteStream:
         self._compressed_bytes = 0  # of a member of an archive
         try:
             if path == STANDARD_INPUT:
-                self._stream: BinaryIO = sys.stdin.buffer
+                self._stream: Readable = standard_input().opened()
                 return
             inside = member_of(path)
             if inside is not None:
@@ -70,14 +70,14 @@ class ByteStream:
             raise SourceError(f"cannot read {path}: {error.args[0] if error.args else error}") from None
         self._is_compressed = True
 
-    def skip(self, offset: int) -> None:
-        """Go on at a byte offset of the decompressed stream."""
+    def go_to(self, offset: int) -> None:
+        """Go on at a byte of the decompressed stream that is not behind; only a plain file is not read up to there."""
         if self._raw is not None and not self._is_compressed:
             self._raw.seek(offset)
+            self._read_bytes = offset
             return
-        while offset > 0:
-            offset -= len(data := self.read(min(offset, CHUNK)))
-            if not data:
+        while self._read_bytes < offset:
+            if not self.read(min(offset - self._read_bytes, CHUNK)):
                 raise Unreadable("read-error", "the source is shorter than it was")
 
     def read(self, size: int = CHUNK) -> bytes:
@@ -107,7 +107,7 @@ class ByteStream:
     def close(self) -> None:
         """Close the file; standard input stays open."""
         if self._raw is not None:
-            self._stream.close()
+            self._stream.close()  # type: ignore[attr-defined]
             self._raw.close()
         if self._archive is not None:
             self._archive.close()

@@ -17,7 +17,7 @@ import msgspec
 from membatch.cells import COLUMNS, unguarded
 from membatch.config import SourceSettings
 from membatch.plan import Checkpoint, Rejection
-from membatch.source.chunk import Chunk
+from membatch.source.chunk import BYTES_PER_CHUNK, Chunk
 from membatch.source.jsonl import UTF8_BOM
 from membatch.source.stream import ByteStream, Unreadable
 from membatch.source.unreadable import remainder, too_long
@@ -56,6 +56,23 @@ class _Lines:
         self.offset += len(line)
         self.taken.append(line)
         return line
+
+    def go_to(self, line: int, offset: int) -> None:
+        """Go on at a line that is not behind, given with its number; of a plain file nothing before it is read."""
+        if offset <= self.offset:
+            return
+        at = self.offset + sum(map(len, self._ready)) + len(self._carry)
+        if offset < at:
+            left = b"".join(reversed(self._ready)) + self._carry
+            *lines, self._carry = _split(left[offset - self.offset :])
+            self._ready = lines[::-1]
+        else:
+            self._ready, self._carry = [], b""
+            try:
+                self._stream.go_to(offset)
+            except Unreadable as fault:
+                self.fault = fault
+        self.line, self.offset = line, offset
 
     def put_back(self, lines: list[bytes]) -> None:
         """Give lines back, so that they are read again."""
@@ -118,8 +135,7 @@ class _Table:
             if after.offset == 0:
                 yield Chunk([b""], [1], [0], {0: first}, self._lines.line, self._lines.offset)
             return
-        while self._lines.offset < after.offset and self._lines.next():
-            pass
+        self._lines.go_to(after.line, after.offset)
         while True:
             chunk = self._chunk()
             if not chunk.items:
@@ -131,7 +147,8 @@ class _Table:
         lines: list[int] = []
         offsets: list[int] = []
         rejected: dict[int, Rejection] = {}
-        while len(items) < _ROWS_PER_CHUNK:
+        start = self._lines.offset
+        while len(items) < _ROWS_PER_CHUNK and self._lines.offset - start < BYTES_PER_CHUNK:
             line, offset = self._lines.line, self._lines.offset
             row = self._row()
             if row is None:
