@@ -240,6 +240,9 @@ class Store(Protocol):
     def runs(self) -> list[RunRow]:
         """Return all runs, the oldest first."""
 
+    def live_run(self) -> int | None:
+        """Return the run that another process is at work on now, if there is one."""
+
     def batches(self, run: int) -> Iterator[BatchRow]:
         """Yield the committed batches of a run, in order."""
 

@@ -58,8 +58,10 @@ OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
 PAGE_BYTES: Final = 16_384  # measured: fewer pages are rewritten a commit than with the default of 4 KiB
 CHECKPOINT_PAGES: Final = 2_500  # about 40 MB of log before it moves into the database
 BUSY_MILLISECONDS: Final = 5_000
+LOCK_SECONDS: Final = 0.2  # a reader that looks whether the lock is held has it for less than a millisecond
 PATIENT_MILLISECONDS: Final = 30_000  # where nobody counts attempts: about as long as those of a batch together
 ROWS_A_STATEMENT: Final = 100
+LIVE_RUN: Final = "live_run"  # the fact which run the holder of the lease is at work on
 _BLOCK: Final = 50_000
 
 
@@ -156,7 +158,7 @@ class SqliteStore:
         # An operating-system lock: the death of its holder releases it.
         lock = filelock.FileLock(f"{self._path}.lock", mode=0o600)
         try:
-            lock.acquire(timeout=-1 if wait else 0)
+            lock.acquire(timeout=-1 if wait else LOCK_SECONDS)
         except filelock.Timeout:
             raise StoreBusyError(
                 f"the store {self._path} is being written to by {self._holder()}: wait for it, or use --wait"
@@ -234,6 +236,7 @@ class SqliteStore:
         holder = f"process {os.getpid()} on {socket.gethostname()} since {now()}"
         execute(query("set_meta"), ("lease", str(self._lease)))
         execute(query("set_meta"), ("lease_holder", holder))
+        execute(query("set_meta"), (LIVE_RUN, ""))
         execute("COMMIT")
 
     def _check_lease(self) -> None:
@@ -320,12 +323,15 @@ class SqliteStore:
             columns.get("detected"),
         )
         with self._block():
-            return int(self._connection.execute(query("insert_run"), values).fetchone()[0])
+            run = int(self._connection.execute(query("insert_run"), values).fetchone()[0])
+            self._connection.execute(query("set_meta"), (LIVE_RUN, str(run)))
+        return run
 
     def reopen_run(self, run: int, config: str) -> None:
         """Let an interrupted run go on."""
         with self._block():
             self._connection.execute(query("reopen_run"), (config, run))
+            self._connection.execute(query("set_meta"), (LIVE_RUN, str(run)))
 
     def finish_run(self, run: int, status: str, summary: str) -> None:
         """Note how a run ended."""
@@ -388,6 +394,24 @@ class SqliteStore:
         """Return all runs, the oldest first."""
         with ours():
             return [RunRow(*row) for row in self._connection.execute(query("runs"))]
+
+    def live_run(self) -> int | None:
+        """Return the run that another process is at work on now, if there is one."""
+        live = self._meta(LIVE_RUN)
+        return int(live) if live and self._is_held() else None
+
+    def _is_held(self) -> bool:
+        """Return whether somebody else holds the write lease: a dead holder's lock is free."""
+        name = f"{self._path}.lock"
+        if self._lock is not None or not Path(name).exists():
+            return False
+        try:
+            with filelock.FileLock(name, timeout=0, mode=0o600):
+                return False
+        except filelock.Timeout:
+            return True
+        except OSError:  # not ours to open: what cannot be known is not claimed
+            return False
 
     def batches(self, run: int) -> Iterator[BatchRow]:
         """Yield the committed batches of a run, in order."""
