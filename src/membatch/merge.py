@@ -185,7 +185,7 @@ class Rules:
     def __init__(self, chosen: Mapping[str, str]) -> None:
         known = dict(RULES)
         for point in entry_points(group=ENTRY_POINTS):
-            known[point.name] = point.load()
+            known[point.name] = _of_its_kind(point.name, point.load())
         self.names = dict(DEFAULT_RULES)
         for field, name in chosen.items():
             if field not in DEFAULT_RULES:
@@ -194,6 +194,18 @@ class Rules:
                 raise ConfigError(f"merge.{field} = {name!r}: no such rule: known are {', '.join(known)}")
             self.names[field] = name
         self.functions = {field: known[name] for field, name in self.names.items()}
+
+
+def _of_its_kind(name: str, rule: Rule) -> Rule:
+    """Return another package's rule, which raises where it gives a value of a kind that neither side has."""
+
+    def checked(mine: Json, other: Json, pair: Pair) -> Json:
+        value = rule(mine, other, pair)
+        if type(value) not in (type(mine), type(other)):
+            raise TypeError(f"merge rule {name!r} returns a {type(value).__name__} for {pair.field}")
+        return value
+
+    return checked
 
 
 class Survivor:

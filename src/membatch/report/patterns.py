@@ -68,7 +68,7 @@ def _fitting_formats(value: Any) -> Iterator[str]:
         try:
             if format_.recognises(Sample("", (value,))):
                 yield name
-        except (TypeError, ValueError, KeyError, AttributeError, IndexError):
+        except Exception:  # noqa: S112
             continue  # a format that stumbles over the item does not know it
 
 

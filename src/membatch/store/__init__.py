@@ -34,6 +34,16 @@ class FingerprintRow(NamedTuple):
     match_scope: str | None
 
 
+class RebuiltRow(NamedTuple):
+    """The fingerprint of a memory's record, made anew; its id hash stays."""
+
+    digest: Digest
+    content_hash: bytes
+    tokens: bytes | None
+    memory: int
+    number: int
+
+
 class RunRow(NamedTuple):
     """A run as the store holds it; sources, config and summary are JSON texts."""
 
@@ -212,6 +222,17 @@ class Store(Protocol):
 
     def add_tokens(self, rows: Iterable[tuple[bytes, int, int]]) -> None:
         """Write the tokens of founders: tokens, memory, number."""
+
+    def facts(self) -> dict[str, str]:
+        """Return the facts about the store itself: versions, dedup scope."""
+
+    def rebuild_fingerprints(
+        self,
+        blocks: Iterable[Sequence[RebuiltRow]],
+        refused: Iterable[tuple[Digest | None, int]],
+        versions: Mapping[str, str],
+    ) -> None:
+        """Replace all fingerprints, and digests of rejects, and note their versions, all in one transaction."""
 
     def conflicting_digests(self) -> set[Digest]:
         """Return the digests of records refused because of their id, and not resolved since."""

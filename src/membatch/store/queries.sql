@@ -77,6 +77,28 @@ UPDATE fingerprint
 SET tokens = ?1, match_scope = (SELECT match_scope FROM memory WHERE memory = ?2)
 WHERE memory = ?2 AND number = ?3;
 
+-- name: begin_rebuilt: where digests go that were another under another version
+CREATE TEMP TABLE IF NOT EXISTS rebuilt (old BLOB PRIMARY KEY, new BLOB NOT NULL) WITHOUT ROWID;
+
+-- name: clear_rebuilt: before and after a rebuild
+DELETE FROM rebuilt;
+
+-- name: note_rebuilt: a digest that is another now
+INSERT OR IGNORE INTO rebuilt SELECT digest, ?1 FROM fingerprint WHERE memory = ?4 AND number = ?5 AND digest <> ?1;
+
+-- name: rebuild_fingerprint: what leads to a memory, made anew
+UPDATE fingerprint SET digest = ?1, content_hash = ?2, tokens = ?3 WHERE memory = ?4 AND number = ?5;
+
+-- name: rebuild_duplicates: what was known is known by its new digest
+UPDATE duplicate SET digest = (SELECT new FROM rebuilt WHERE old = digest)
+WHERE digest IN (SELECT old FROM rebuilt);
+
+-- name: rebuild_reject: the digest of a record that was refused
+UPDATE reject SET digest = ? WHERE reject = ?;
+
+-- name: refused: rejects whose digest was kept
+SELECT reject, raw FROM reject WHERE digest IS NOT NULL;
+
 -- name: conflicting_digests: records that were refused because their id belongs to another memory
 SELECT DISTINCT digest FROM reject JOIN batch USING (batch) JOIN run USING (run)
 WHERE code = 'id-conflict' AND resolved_by IS NULL AND run.status <> 'undone';

@@ -13,7 +13,7 @@ import re
 import socket
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
@@ -41,12 +41,14 @@ from membatch.store import (
     FingerprintRow,
     MergeRow,
     OneMerge,
+    RebuiltRow,
     RejectRow,
     ReviewRow,
     RunRow,
     Unmerged,
     now,
 )
+from membatch.store.blame import step_of
 from membatch.store.changes import PURGE_IS_DUE, Changes
 from membatch.store.driver import ours, translated
 from membatch.store.inspection import Inspection
@@ -385,6 +387,30 @@ class SqliteStore:
         with self._block():
             self._connection.executemany(query("add_tokens"), rows)
 
+    def facts(self) -> dict[str, str]:
+        """Return the facts about the store itself: versions, dedup scope."""
+        with ours():
+            return dict(self._connection.execute(query("facts")))
+
+    def rebuild_fingerprints(
+        self,
+        blocks: Iterable[Sequence[RebuiltRow]],
+        refused: Iterable[tuple[Digest | None, int]],
+        versions: Mapping[str, str],
+    ) -> None:
+        """Replace all fingerprints, and digests of rejects, and note their versions, all in one transaction."""
+        with self._block():
+            many = self._connection.executemany
+            self._connection.execute(query("begin_rebuilt"))
+            self._connection.execute(query("clear_rebuilt"))
+            for block in blocks:
+                many(query("note_rebuilt"), block)
+                many(query("rebuild_fingerprint"), block)
+            self._connection.execute(query("rebuild_duplicates"))
+            many(query("rebuild_reject"), refused)
+            many(query("set_meta"), versions.items())
+            self._connection.execute(query("clear_rebuilt"))
+
     def conflicting_digests(self) -> set[Digest]:
         """Return the digests of records refused because of their id, and not resolved since."""
         with ours():
@@ -552,29 +578,56 @@ class SqliteTransaction:
         """Write everything that the plan says; raises RefusedError where the database refuses a row."""
         _, next_merge, batch_key = self._store._next_keys()
         before = self._store.fetch(merged_memories(plan))
-        rows = rows_of(plan, batch_key, next_merge, before)
+        try:
+            rows = rows_of(plan, batch_key, next_merge, before)
+        except (TypeError, ValueError, RecursionError) as error:  # what a rule or format made cannot be written
+            raise RefusedError(f"it cannot be written: {type(error).__name__}: {error}") from error
         place = msgspec.json.encode(checkpoint).decode()
         with ours():
             self._connection.execute(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
-            self._insert("insert_memory", rows.memories)
-            self._insert("insert_merge", rows.merges)
+            self._insert(plan, "insert_memory", rows.memories)
+            self._insert(plan, "insert_merge", rows.merges)
             self._connection.executemany(query("update_memory"), rows.updates)
             self._connection.executemany(query("supersede_fingerprints"), rows.superseded)
             self._connection.executemany(query("close_reviews"), rows.closed)
-            self._insert("insert_founder", rows.founders)
-            self._insert("insert_fingerprint", rows.fingerprints)
-            self._insert("insert_duplicate", rows.duplicates)
-            self._insert("insert_review", rows.reviews)
-            self._insert("insert_reject", rows.rejects)
+            self._insert(plan, "insert_founder", rows.founders)
+            self._insert(plan, "insert_fingerprint", rows.fingerprints)
+            self._insert(plan, "insert_duplicate", rows.duplicates)
+            self._insert(plan, "insert_review", rows.reviews)
+            self._insert(plan, "insert_reject", rows.rejects)
 
-    def _insert(self, name: str, rows: list[Row]) -> None:
+    def _insert(self, plan: Plan, name: str, rows: list[Row]) -> None:
         """Insert rows, many with one statement: fewer crossings, and other threads run during each."""
         one = query(name)
         whole = len(rows) - len(rows) % ROWS_A_STATEMENT
-        blocks = range(0, whole, ROWS_A_STATEMENT)
-        values = (list(chain.from_iterable(rows[start : start + ROWS_A_STATEMENT])) for start in blocks)
-        self._connection.executemany(_many(one), values)
-        self._connection.executemany(one, rows[whole:])
+        at = 0  # the first row of the statement in hand
+
+        def values(starts: range) -> Iterator[list[Any]]:
+            nonlocal at
+            for at in starts:
+                yield list(chain.from_iterable(rows[at : at + starts.step]))
+
+        try:
+            self._connection.executemany(_many(one), values(range(0, whole, ROWS_A_STATEMENT)))
+            self._connection.executemany(one, values(range(whole, len(rows), 1)))
+        except sqlite3.Error as error:
+            refused = translated(error)
+            if isinstance(refused, RefusedError):
+                end = at + (ROWS_A_STATEMENT if at < whole else 1)
+                number = self._refused_row(one, rows, range(at, min(end, len(rows))))
+                refused.step = None if number is None else step_of(plan, name, rows, number)
+            raise refused from error
+
+    def _refused_row(self, one: str, rows: list[Row], numbers: range) -> int | None:
+        """Return the first row of a statement that fails alone; the rows before it are inserted, to be rolled back."""
+        for number in numbers:
+            if not self._connection.in_transaction:  # what refuses may roll back itself
+                return None
+            try:
+                self._connection.execute(one, rows[number])
+            except sqlite3.Error:
+                return number
+        return None
 
     def resolve(self, rejects: Iterable[int]) -> None:
         """Mark rejects of an earlier run as resolved by this one."""
