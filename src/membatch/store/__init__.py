@@ -7,7 +7,7 @@ transaction or not at all.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, NamedTuple, Protocol
@@ -181,6 +181,19 @@ class Transaction(Protocol):
         """Mark rejects of an earlier run as resolved by this one."""
 
 
+class Said(Protocol):
+    """What a memory that is to be forgotten said."""
+
+    def is_said_by(self, raw: bytes) -> bool:
+        """Return whether a raw record says it: the reject goes."""
+
+    def is_quoted_by(self, text: str) -> bool:
+        """Return whether a message or stack trace quotes it: these go."""
+
+    def removed_from(self, sources: str) -> str | None:
+        """Return the sources of a run, as JSON, without what stood around their items and says it; None if nothing."""
+
+
 class ChangeTransaction(Protocol):
     """One run that is no load, on its way into the store."""
 
@@ -198,11 +211,8 @@ class ChangeTransaction(Protocol):
     def unmerge(self, merge: int, identity: str, id_hash: int) -> None:
         """Take one merge back; what it absorbed is a memory again, with the id and its hash unless a review had it."""
 
-    def forget(self, memory: MemoryKey, is_said: Callable[[bytes], bool], is_quoted: Callable[[str], bool]) -> None:
-        """Remove a memory and all that was kept of it, also rejects whose raw record says what it said.
-
-        `is_said` is asked of each reject's raw record; where `is_quoted` says so of its message, that goes.
-        """
+    def forget(self, memory: MemoryKey, said: Said) -> None:
+        """Remove a memory and all that was kept of it, also where rejects and wrappers say what it said."""
 
 
 class Store(Protocol):

@@ -450,13 +450,19 @@ DELETE FROM merge WHERE memory = ?1 OR unmerged_in IN (
 DELETE FROM memory WHERE memory = ?1;
 
 -- name: all_rejects: rejects after one, in order; few at a time, for each may be large
-SELECT reject, batch, code, message, raw FROM reject WHERE reject > ? ORDER BY reject LIMIT 20;
+SELECT reject, batch, code, message, exception, raw FROM reject WHERE reject > ? ORDER BY reject LIMIT 20;
 
 -- name: forget_reject: a reject that says what is forgotten
 DELETE FROM reject WHERE reject = ?;
 
 -- name: silence_reject: a reject that says something else, but quotes what is forgotten
-UPDATE reject SET message = ? WHERE reject = ?;
+UPDATE reject SET message = ?, exception = NULL WHERE reject = ?;
+
+-- name: wrapped_sources: runs that keep what stood around the items of their sources
+SELECT run, sources FROM run WHERE sources LIKE '%"rest":%';
+
+-- name: set_sources: what a run read, without what is forgotten
+UPDATE run SET sources = ? WHERE run = ?;
 
 -- name: merge: one merge, with the run that made it and the match scope of its memory
 SELECT merge.memory, run, merge.id, merge.record, moved IS NOT NULL, unmerged_in, match_scope
