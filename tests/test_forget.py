@@ -82,6 +82,46 @@ def test_rejects_that_say_something_else_stay_without_the_quotation(tmp_path: Pa
     assert check(url).is_whole
 
 
+def test_what_stood_around_the_items_of_a_wrapper_is_looked_through_too(tmp_path: Path) -> None:
+    said = {
+        "results": [{"id": "s", "memory": SECRET, "user_id": "u"}, {"memory": OTHER, "user_id": "u"}],
+        "note": f"The export begins with: {SECRET}.",
+        "said": {SECRET: 1, "deep": [{"last": SECRET.upper()}, "bicycles"]},
+        "page": 7,
+    }
+    (tmp_path / "in.json").write_text(json.dumps(said))
+    settings = config(tmp_path / "a.db", guards=("negation",))
+    assert process(tmp_path / "in.json", config=settings, format="mem0").counts.inserted == 2
+    url = settings.store
+    identity = next(json.loads(line)["id"] for line in exported(tmp_path) if "flowerpot" in line)
+    forget(identity, store=url)
+    assert not holds(tmp_path)
+    assert not holds(tmp_path, "FLOWERPOT")
+    assert holds(tmp_path, "bicycles")
+    connection = sqlite3.connect(tmp_path / "a.db")
+    (sources,) = connection.execute("SELECT sources FROM run WHERE run = 1").fetchone()
+    connection.close()
+    assert json.loads(sources)["files"][0]["rest"] == {"said": {"deep": [{}, "bicycles"]}, "page": 7}
+    assert check(url).is_whole
+
+
+def test_a_stack_trace_that_quotes_it_goes(tmp_path: Path) -> None:
+    url = a_store(tmp_path)
+    forget(next(pair["younger"]["id"] for pair in open_pairs(url)), store=url)
+    connection = sqlite3.connect(tmp_path / "a.db")
+    trace = f"Traceback …\nValueError: cannot merge with {SECRET!r}"
+    connection.execute("UPDATE reject SET exception = ? WHERE code = 'id-conflict'", (trace,))
+    connection.commit()
+    connection.close()
+    forget("s", store=url)
+    assert not holds(tmp_path)
+
+
+def exported(folder: Path) -> list[str]:
+    shown = membatch("export", "--store", f"sqlite:///{folder}/a.db", folder=folder)
+    return shown.stdout.decode().splitlines()
+
+
 def test_it_cannot_be_undone_and_earlier_runs_still_can(tmp_path: Path) -> None:
     url = a_store(tmp_path)
     run = forget("s", store=url).run

@@ -34,9 +34,13 @@ RANKS = {
     "report": 4,
     "export": 3,
     "decide": 5,
+    "isolation": 5,
+    "unforeseen": 2,
     "run": 6,
     "progress": 7,
     "runs": 7,
+    "founding": 4,
+    "rebuild": 6,
     "check": 8,
     "forget": 8,
     "judgement": 8,
@@ -58,6 +62,7 @@ CORE = {
     "prepare",
     "explanation",
     "consistency",
+    "unforeseen",
 }
 INPUT_OUTPUT = {"source", "store"}
 

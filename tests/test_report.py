@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 from membatch import Config, process, report, validate
 from membatch.monitor import PARTS, Clock, bottleneck, memory_total
 from membatch.report import STAGES, Report
+from membatch.report.patterns import patterns
 from membatch.report.quality import script_of
+from membatch.report.tally import Tally, add
 from membatch.report.text import text_of
 from membatch.report.timeline import timeline
 from membatch.report.words import duration, next_step, outcome, printable, size
@@ -244,3 +247,28 @@ def test_a_dry_run_advises_only_to_load_for_good(tmp_path: Path) -> None:
     for shown in (page, screen):  # no run is left that these could show
         assert "without --dry-run" in shown
         assert not re.search(r"membatch (review|retry|resume|rejects \d|report \d)", shown)
+
+
+def test_what_hostile_input_names_does_not_swell_the_report(tmp_path: Path) -> None:
+    """Names of its own choice under metadata, in records that are rejected, batch after batch."""
+    values = (
+        {"summary": "x", "metadata": {f"name{n}": "\0", f"other{n}": {"deep": "\0"}}, f"field{n}": 1, "confidence": 7}
+        for n in range(3000)
+    )
+    report = loaded(tmp_path, values, batch__size=20, dedup__strategy="exact", tolerance__max_error_rate=1)
+    assert report.counts.rejected == 3000
+    assert report.errors["by_field"] == {"confidence": 3000, "metadata.*": 6000}
+    assert sum(report.errors["by_code"].values()) == 3000
+    assert len(report.to_json()) < 400_000
+    (size,) = sqlite3.connect(tmp_path / "m.db").execute("SELECT max(length(tally)) FROM batch").fetchone()
+    assert size < 20_000
+
+
+def test_what_is_beyond_the_keys_of_a_table_is_counted_as_other() -> None:
+    total = Tally()
+    for number in range(2000):
+        add(total, Tally(by_field={f"f{number}": 2}, patterns={f"f{number}-type f{number}": 2}))
+    assert len(total.by_field) == 501
+    assert (sum(total.by_field.values()), total.by_field["(other)"]) == (4000, 3000)
+    found = patterns(total.patterns, {})
+    assert (found[0]["count"], found[0]["text"]) == (3000, "3,000 records: other faults. See `membatch rejects`.")

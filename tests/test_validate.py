@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -204,3 +205,30 @@ def test_camel_is_the_spelling_of_javascript() -> None:
 @given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))))
 def test_any_bytes_give_an_answer(raw: bytes) -> None:
     assert Validator()(raw) is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "item", "code"),
+    [
+        ("source_message_ids", 1, "source_message_ids-type"),
+        ("participants", {"id": "a"}, "participants-count"),
+        ("tags", 5, "tags-type"),
+        ("relationship_dynamics", None, "participant_id-unknown"),
+    ],
+)
+def test_a_record_with_a_million_faults_is_refused_soon_with_the_first_ones(field: str, item: Any, code: str) -> None:
+    value: Any = [item] * 300_000
+    if item is None:
+        value = {"participants": [{"participant_id": "nobody"}] * 300_000}
+    begun = time.perf_counter()
+    found = validate_memory({"summary": "x", field: value})
+    assert not found.valid
+    assert 0 < len(found.errors) <= 100
+    assert code in {error.code for error in found.errors}
+    assert [error.message for error in found.errors if error.code == "participants-count"] in ([], ["has 300000 items"])
+    assert time.perf_counter() - begun < 10
+
+
+def test_a_single_fault_far_down_a_long_list_is_found() -> None:
+    found = validate_memory({"summary": "x", "source_message_ids": ["m"] * 20_000 + [5]})
+    assert [error.code for error in found.errors] == ["source_message_ids-value"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -16,8 +16,8 @@ from membatch import fingerprint
 from membatch.config import Config
 from membatch.consistency import Invalid
 from membatch.errors import StoreError
+from membatch.founding import Lines
 from membatch.memory import HASH_VERSION, UNICODE_VERSION
-from membatch.patch import Document, apply
 from membatch.report.tally import Counts, Tally
 from membatch.runs import open_once
 from membatch.store import ChangeTally
@@ -93,7 +93,7 @@ def _faults(inspection: Inspection, looked_at: dict[str, int]) -> Iterator[Fault
         _versions(facts),
         (Fault(*item) for item in inspection.contradictions()),
         _Accounts(inspection, looked_at).faults(),
-        _Records(inspection, scope, looked_at).faults(),
+        _Records(inspection, scope, looked_at, has_foreign_hashes=any(_versions(facts))).faults(),
     )
     for part in parts:
         try:
@@ -107,7 +107,10 @@ def _faults(inspection: Inspection, looked_at: dict[str, int]) -> Iterator[Fault
 def _versions(facts: dict[str, str]) -> Iterator[Fault]:
     for name, known in (("hash_version", str(HASH_VERSION)), ("unicode_version", UNICODE_VERSION)):
         if facts.get(name) != known:
-            yield Fault("version", name, f"the fingerprints are of version {facts.get(name)}, here it is {known}")
+            message = (
+                f"the fingerprints are of version {facts.get(name)}, here it is {known}: the next load makes them anew"
+            )
+            yield Fault("version", name, message)
 
 
 class _Accounts:
@@ -183,8 +186,11 @@ def _change(batch: CheckedBatch) -> ChangeTally:
 class _Records:
     """Records, lineage and fingerprints: each record validates, each fingerprint is what the record gives."""
 
-    def __init__(self, inspection: Inspection, scope: tuple[str, ...], looked_at: dict[str, int]) -> None:
+    def __init__(
+        self, inspection: Inspection, scope: tuple[str, ...], looked_at: dict[str, int], *, has_foreign_hashes: bool
+    ) -> None:
         self._inspection, self._looked_at = inspection, looked_at
+        self._has_foreign_hashes = has_foreign_hashes  # of another version, which cannot be computed here
         self._validate = Validator(max_depth=_DEEPEST)
         self._scope_of = fingerprint.MatchScopes(scope)
         self._tokens: list[tuple[str, str, bytes]] = []  # where, canonical summary, tokens as stored
@@ -194,11 +200,13 @@ class _Records:
         merge = next(merges, None)
         for memory in self._inspection.memories():
             self._count("memories")
-            lines = _Lines(memory)
+            lines = Lines(memory)
             while merge is not None and merge.memory == memory.memory:
                 self._count("merges")
                 yield from self._absorbed(memory, merge)
-                yield from lines.go_back(merge)
+                broken = lines.go_back(merge)
+                if broken is not None:
+                    yield Fault("lineage", f"memory {memory.memory} merge {merge.merge}", broken)
                 merge = next(merges, None)
             yield from self._memory(memory, lines)
             if len(self._tokens) >= _TOKENS_AT_ONCE:
@@ -208,7 +216,7 @@ class _Records:
     def _count(self, name: str) -> None:
         self._looked_at[name] = self._looked_at.get(name, 0) + 1
 
-    def _memory(self, memory: CheckedMemory, lines: _Lines) -> Iterator[Fault]:
+    def _memory(self, memory: CheckedMemory, lines: Lines) -> Iterator[Fault]:
         where = f"memory {memory.memory}"
         if not _are_json((memory.stated,)):
             yield Fault("record", where, "what its records stated cannot be read")
@@ -244,6 +252,8 @@ class _Records:
         if stored.digest is None:
             yield Fault("fingerprint", where, "it has none")
             return
+        if self._has_foreign_hashes:
+            return
         summary = fingerprint.canonical_text(valid.memory.summary)
         encoded = fingerprint.record_json(valid.memory)
         if fingerprint.digest(valid.memory, encoded, odd_numbers=valid.odd_numbers) != stored.digest:
@@ -270,54 +280,6 @@ class _Records:
         self._tokens = []
 
 
-class _Lines:
-    """A memory going back, merge by merge, to its founder, and to those of memories that reviews merged into it.
-
-    A merge of a review absorbed a whole memory with its own merges, which `moved` lists: they are that line's.
-    """
-
-    def __init__(self, memory: CheckedMemory) -> None:
-        self._where = f"memory {memory.memory}"
-        self._states: dict[int, Any] = {}
-        self._fingerprints = {0: memory.fingerprint}
-        self._line_of: dict[int, int] = {}
-        self._is_lost = False
-        self._texts: set[int] = set()
-        try:
-            self._states[0] = _decode(memory.record)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            self._is_lost = True  # that its record is none is told elsewhere
-
-    def go_back(self, merge: CheckedMerge) -> Iterator[Fault]:
-        """Take one merge back, the newest first."""
-        if self._is_lost:
-            return
-        try:
-            if merge.moved is not None:
-                self._states[merge.merge] = _decode(merge.record)
-                self._fingerprints[merge.merge] = merge.fingerprint
-                self._line_of |= dict.fromkeys(_decode(merge.moved)["merges"], merge.merge)
-            self._texts |= _texts_of(_decode(merge.record))
-            line = self._line_of.get(merge.merge, 0)
-            self._states[line] = apply(self._states[line], _decode(merge.reverse))
-        except (msgspec.MsgspecError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            self._is_lost = True
-            yield Fault("lineage", f"{self._where} merge {merge.merge}", f"cannot be taken back: {error!r}")
-
-    def say(self, summary: str, content: str | None) -> bool:
-        """Return whether summary and content are those of the founder or absorbed records: merging makes no text."""
-        known = set(self._texts)
-        for state, _ in self.founders().values():
-            known |= _texts_of(state)
-        return self._is_lost or {hash(summary), hash(content)} <= known
-
-    def founders(self) -> dict[int, tuple[Document, CheckedFingerprint]]:
-        """Return each line's founder and the fingerprint that should be its own."""
-        if self._is_lost:
-            return {}
-        return {line: (state, self._fingerprints[line]) for line, state in self._states.items()}
-
-
 def _are_json(texts: Iterable[str | None]) -> bool:
     for text in texts:
         if text is not None:
@@ -326,7 +288,3 @@ def _are_json(texts: Iterable[str | None]) -> bool:
             except (msgspec.MsgspecError, ValueError, TypeError):
                 return False
     return True
-
-
-def _texts_of(record: Document) -> set[int]:
-    return {hash(record["summary"]), hash(record.get("content")), hash(None)}

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from membatch.errors import Category
-from membatch.explanation import escaped, field_error
+from membatch.explanation import MOST_ERRORS, escaped, field_error
 from membatch.memory import (
     EMOTIONS,
     SCHEMA_VERSION,
@@ -95,6 +95,8 @@ def invalid(errors: list[FieldError]) -> Invalid:
     """Return the verdict on a record with these field errors."""
     message = "; ".join(f"{error.pointer or '(record)'}: {error.message}" for error in errors[:3])
     more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
+    if len(errors) >= MOST_ERRORS:
+        errors, more = errors[:MOST_ERRORS], f" (and more; the first {MOST_ERRORS} are listed)"
     return Invalid("validation", errors[0].code, message + more, tuple(errors))
 
 
@@ -153,7 +155,7 @@ def settled(memory: Memory, max_depth: int, raw: bytes, *, blind: bool = False) 
             errors.append(field_error("value", "/schema_version", memory.schema_version, message, expected))
         memory.schema_version = None
     if b"\\" in raw and b"\\u0000" in raw:
-        for pointer in _nuls(msgspec.to_builtins(memory), ""):
+        for pointer in _nuls(msgspec.to_builtins(memory), "")[:MOST_ERRORS]:
             errors.append(field_error("nul", pointer, None, "holds U+0000", "text without U+0000"))
     if errors:
         return invalid(errors)
@@ -229,7 +231,7 @@ def _check_references(memory: Memory, ids: set[str], errors: list[FieldError]) -
         errors.append(field_error("unknown", "/subject", memory.subject, "names no participant", expected))
     if memory.relationship_dynamics is not None:
         for number, party in enumerate(memory.relationship_dynamics.participants):
-            if party.participant_id not in ids:
+            if party.participant_id not in ids and len(errors) < MOST_ERRORS:
                 pointer = f"/relationship_dynamics/participants/{number}/participant_id"
                 expected = "the id of a participant"
                 errors.append(field_error("unknown", pointer, party.participant_id, "names no participant", expected))

@@ -41,6 +41,14 @@ _decode = msgspec.json.decode
 _EXAMPLES = 5  # of refusals, kept for each guard
 
 
+class UndecidedError(Exception):
+    """Deciding about a record raised what nobody foresaw: a guard or merge rule has a fault."""
+
+    def __init__(self, record: int, cause: Exception) -> None:
+        super().__init__(record)
+        self.record, self.cause = record, cause
+
+
 class Rules(NamedTuple):
     """What decides in one run, resolved once from the settings."""
 
@@ -81,7 +89,8 @@ def decide(
     """Return the plan of a batch.
 
     `next_key` is the key of the next memory, `first_of_run` that of the run's first; `refused` holds the
-    digests of records that were rejected for their id before, which the same input meets again.
+    digests of records that were rejected for their id before, which the same input meets again. Raises
+    UndecidedError, naming the record, for what a guard or merge rule raises.
     """
     return _Decider(batch, hits, rows, rules, next_key, first_of_run, refused).plan()
 
@@ -117,7 +126,14 @@ class _Decider:
         self._examples: dict[str, list[Refused]] = {}
 
     def plan(self) -> Plan:
-        steps = [self._step(record) for record in range(len(self._batch))]
+        steps: list[Step] = []
+        try:
+            for record in range(len(self._batch)):
+                steps.append(self._step(record))
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise UndecidedError(len(steps), error) from error
         refused = [example for some in self._examples.values() for example in some]
         return Plan(
             batch=self._batch,

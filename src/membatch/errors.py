@@ -62,7 +62,12 @@ class TransientError(StoreError):
 
 
 class RefusedError(StoreError):
-    """The database refuses something that a record holds, whatever the circumstances."""
+    """The database refuses something that a record holds, whatever the circumstances.
+
+    `step` is the number of the plan's step whose row it refuses, where that is known.
+    """
+
+    step: int | None = None
 
 
 class SurroundingsError(StoreError):

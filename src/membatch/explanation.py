@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +19,9 @@ from membatch.memory import json_schema
 from membatch.plan import FieldError
 
 SHOWN_VALUE_LENGTH: Final = 80
+MOST_ERRORS: Final = 100  # of one record: a list of a million wrong items is told by its first ones
+_MOST_ITEMS: Final = 5_000  # in all lists together; of a record with more, each list is looked at no further than
+_LOOKED_AT: Final = 100  # so many items
 
 _KIND_OF_KEYWORD: Final = {
     "required": "missing",
@@ -33,8 +37,34 @@ _KIND_OF_KEYWORD: Final = {
 
 
 def schema_errors(document: dict[str, Any]) -> list[FieldError]:
-    """Return everything that the schema finds wrong with a record."""
-    return [_by_schema(error) for error in _explainer().iter_errors(document)]
+    """Return everything that the schema finds wrong with a record, up to `MOST_ERRORS`.
+
+    The explainer gathers all errors before it gives the first, at a kilobyte or two each.
+    """
+    looked_at = document if _items_in(document) <= _MOST_ITEMS else _cut(document)
+    found = [_by_schema(error) for error in islice(_explainer().iter_errors(looked_at), MOST_ERRORS)]
+    if looked_at is document:
+        return found
+    return [_with_whole_count(error, document) for error in found]
+
+
+def _items_in(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(_items_in, value.values()))
+    return len(value) + sum(map(_items_in, value)) if isinstance(value, list) else 0
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(item) for name, item in value.items()}
+    return [_cut(item) for item in value[:_LOOKED_AT]] if isinstance(value, list) else value
+
+
+def _with_whole_count(error: FieldError, document: dict[str, Any]) -> FieldError:
+    whole = document.get(error.pointer[1:])
+    if not error.code.endswith("-count") or not isinstance(whole, list):
+        return error
+    return msgspec.structs.replace(error, message=f"has {len(whole)} items")
 
 
 @cache

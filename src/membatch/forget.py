@@ -50,7 +50,7 @@ def forget(memory_id: str, *, store: str | None = None, wait: bool = False) -> F
         settings = msgspec.json.encode(to_plain(config)).decode()
         run = opened.begin_run(kind="forget", parent=None, format="", sources='{"files":[]}', config=settings)
         with opened.changes(run) as changes:
-            changes.forget(row.key, said.is_said_by, said.is_quoted_by)
+            changes.forget(row.key, said)
         removed: dict[str, int] = {}
         for tables in changes.tally.removed.values():
             for table, count in tables.items():
@@ -111,9 +111,40 @@ class Content:
             return any(form in raw for form in self._bytes)
         return any(self._is_it(canonical_text(text) or text) for text in _strings(value))
 
-    def is_quoted_by(self, message: str) -> bool:
-        """Return whether a message quotes its beginning."""
-        return any(beginning in message for beginning in self._beginnings)
+    def is_quoted_by(self, text: str) -> bool:
+        """Return whether a message or stack trace quotes its beginning, or holds it whole."""
+        if any(beginning in text for beginning in self._beginnings):
+            return True
+        folded = canonical_text(text)
+        return any(telling in folded for telling in self._telling)
+
+    def removed_from(self, sources: str) -> str | None:
+        """Return the sources of a run without what stood around their items and says it; None if nothing does."""
+        document = msgspec.json.decode(sources)
+        is_changed = False
+        for file in document["files"]:
+            try:
+                left = self._left_of(file.get("rest"))
+            except RecursionError:  # too deep to be looked through: nothing of it stays
+                left = {}
+            if left != file.get("rest"):
+                file["rest"], is_changed = left, True
+        return msgspec.json.encode(document).decode() if is_changed else None
+
+    def _left_of(self, value: Any) -> Any:
+        """Return a JSON value without the names and texts in it that say it."""
+        if isinstance(value, dict):
+            return {
+                name: self._left_of(item)
+                for name, item in value.items()
+                if not self._says(name) and not self._says(item)
+            }
+        if isinstance(value, list):
+            return [self._left_of(item) for item in value if not self._says(item)]
+        return value
+
+    def _says(self, value: Any) -> bool:
+        return isinstance(value, str) and self._is_it(canonical_text(value) or value)
 
     def _is_it(self, text: str) -> bool:
         return text in self._whole or any(telling in text for telling in self._telling)
@@ -137,6 +168,7 @@ def _strings(value: Any) -> Iterator[str]:
         if isinstance(item, str):
             yield item
         elif isinstance(item, dict):
+            waiting.extend(item)
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)

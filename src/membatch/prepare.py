@@ -5,7 +5,6 @@ Rule: a pure function of the raw batch and the rules; each record read comes out
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +29,7 @@ from membatch.formats.native import from_row
 from membatch.layout import Document, unwrapped
 from membatch.plan import Batch, ContentHash, Digest, FieldWarning, Migration, Position, RawBatch, Rejection
 from membatch.spelling import add_unknown
+from membatch.unforeseen import trace_of, unforeseen
 from membatch.validate import NUL, REFUSALS, Validator, unreadable
 
 _encode = msgspec.json.encode
@@ -40,6 +40,17 @@ NATIVE: Final = "membatch"
 ROW: Final = "row"
 # Where the first record of a wrapper that is a line keeps what stands around its items.
 AROUND: Final = "around"
+
+# What a format raises over an item whose shape it does not know.
+_STUMBLES: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    msgspec.MsgspecError,
+)
 
 _NO_DOCUMENT: Final = Document()
 _DOCUMENTS_KEPT: Final = 16
@@ -102,7 +113,24 @@ class Prepare:
             found = Found(raw.positions, raw.items, raw.items, None, raw.rejected, {})
         else:
             found = self._found(raw)
-        return self._batch(found, raw)
+        try:
+            return self._batch(found, raw)
+        except Exception:  # whatever it is, it costs the records that bring it about, and no other
+            return self._batch(self._foreseen(found, raw), raw)
+
+    def _foreseen(self, found: Found, raw: RawBatch) -> Found:
+        """Return the records with those rejected that raise what nobody foresaw, each tried alone."""
+        rejected = dict(found.rejected)
+        for number, record in enumerate(found.records):
+            if number in rejected:
+                continue
+            kind = None if found.formats is None else found.formats[number]
+            alone = Found([found.positions[number]], [record], [found.raws[number]], [kind], {}, {})
+            try:
+                self._batch(alone, raw)
+            except Exception as error:
+                rejected[number] = unforeseen(found.raws[number], error, kind)
+        return found._replace(rejected=rejected)
 
     def _found(self, raw: RawBatch) -> Found:
         """Return the records that the items of a raw batch hold."""
@@ -112,7 +140,10 @@ class Prepare:
             if number in raw.rejected:
                 found.add(position, raw.rejected[number], b"", None)
                 continue
-            records = self._convert(item, raw.documents.get(position.source))
+            try:
+                records = self._convert(item, raw.documents.get(position.source))
+            except Exception as error:
+                records = [(unforeseen(item, error), _NO_NOTES)]
             for index in range(raw.skip if number == 0 else 0, len(records)):
                 here = position if index == 0 else msgspec.structs.replace(position, index=index)
                 record, notes = records[index]
@@ -132,10 +163,9 @@ class Prepare:
             return [(_encode(from_row(decoded)) if isinstance(decoded, dict) else item, _NO_NOTES)]
         try:
             records = [(_encode(made.record), made) for made in self._made(decoded, document)]
-        except Exception as error:  # a format's bug or a shape it does not know must cost this item only
+        except _STUMBLES as error:
             message = f"format {self._format.name!r}: {type(error).__name__}: {error}"
-            trace = "".join(traceback.format_exception(error, limit=-5))
-            return [(_reject(item, "conversion", "conversion-failed", message, trace), _NO_NOTES)]
+            return [(_reject(item, "conversion", "conversion-failed", message, trace_of(error)), _NO_NOTES)]
         if not records:
             what = "the conversation holds no message with text" if self._format.per else "the item holds no record"
             message = f"format {self._format.name!r}: {what}"

@@ -11,17 +11,18 @@ import random
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
 from membatch.config import Config, ToleranceSettings
-from membatch.decide import Rules, decide
+from membatch.decide import Rules, UndecidedError, decide
 from membatch.errors import Category, RefusedError, SurroundingsError, TransientError
+from membatch.isolation import refused_step, without
 from membatch.monitor import Clock
 from membatch.plan import (
     Batch,
@@ -32,7 +33,6 @@ from membatch.plan import (
     Plan,
     RawBatch,
     Reject,
-    Rejection,
     StoredRow,
     sliced,
 )
@@ -202,6 +202,9 @@ def prepared(raws: Iterable[RawBatch], prepare: Prepare, workers: int, clock: Cl
                 yield batch
         for future in ahead:
             yield future.result()
+    except BrokenProcessPool as error:
+        message = "a worker process died, perhaps of too little memory: resume, with fewer --workers"
+        raise SurroundingsError(message) from error
     finally:
         with contextlib.suppress(KeyboardInterrupt):  # it is ending already
             pool.shutdown(cancel_futures=True)
@@ -267,6 +270,7 @@ class Loader:
         self._clock, self._sizer = clock, sizer
         self._change: Change | None = None  # of the batch size, noted with the batch that comes next
         self._compared = 0
+        self._isolated = self._refusals = 0  # of the batch in hand
         self._locked = self._waited = 0.0  # seconds that the last transaction took, and that its commit waited
         self._next_key = store.next_key()
         self._ahead = Ahead(())
@@ -315,40 +319,52 @@ class Loader:
             hits = self._index.find(batch)
             batch, self._compared = sliced(batch, 0, hits.length), hits.compared
             rows = self._store.fetch(hits.memories())
-        isolated = 0
+        self._isolated = self._refusals = 0
         plan = self._decide(batch, hits, rows)
         while True:
             try:
-                plan, tally, is_broken = self._write(plan, breaker, number, isolated, origin)
+                plan, tally, is_broken = self._write(plan, breaker, number, origin)
                 break
             except RefusedError as error:
                 if self._config.batch.isolation == "run":
                     raise
-                plan = self._isolate(plan, hits, rows, error)
-                isolated += 1
+                self._refusals += 1
+                guilty = refused_step(self._store, plan, error)
+                plan = self._decide(self._without(plan.batch, guilty, error), hits, rows)
         self._next_key = MemoryKey(self._next_key + sum(1 for step in plan.steps if hasattr(step, "key")))
         with self._clock.stage("match"):
             self._index.advance(plan)
         return plan, tally, is_broken
 
     def _decide(self, batch: Batch, hits: Hits, rows: dict[MemoryKey, StoredRow]) -> Plan:
-        with self._clock.stage("merge"):
-            return decide(
-                batch,
-                hits,
-                rows,
-                self._rules,
-                next_key=self._next_key,
-                first_of_run=self._first_of_run,
-                refused=frozenset(self._refused),
-            )
+        """Return the plan of a batch; a record about which deciding fails is isolated."""
+        while True:
+            try:
+                with self._clock.stage("merge"):
+                    return decide(
+                        batch,
+                        hits,
+                        rows,
+                        self._rules,
+                        next_key=self._next_key,
+                        first_of_run=self._first_of_run,
+                        refused=frozenset(self._refused),
+                    )
+            except UndecidedError as undecided:
+                cause = undecided.cause
+                if self._config.batch.isolation == "run":
+                    raise cause from None
+                batch = self._without(batch, undecided.record, cause)
+
+    def _without(self, batch: Batch, guilty: int, error: Exception) -> Batch:
+        self._isolated += 1
+        return without(batch, guilty, error, self._config.batch.isolation)
 
     def _write(
         self,
         plan: Plan,
         breaker: Breaker,
         number: int,
-        isolated: int,
         origin: Origin | None,
     ) -> tuple[Plan, Tally, bool]:
         trial = breaker.copy()
@@ -356,8 +372,8 @@ class Loader:
         if cut is not None:
             plan = plan.prefix(cut)
         tally = tally_of(plan, breaker.read)
-        tally.isolated = isolated
-        tally.rollbacks = isolated
+        tally.isolated = self._isolated
+        tally.rollbacks = self._refusals
         tally.pairs_compared = self._compared
         tally.target, tally.change = self._sizer.size, self._change
         tally.measured(self._clock.lap())
@@ -399,41 +415,6 @@ class Loader:
         ended, cpu = time.perf_counter(), time.thread_time() - cpu
         self._clock.add("commit", ended - begun, cpu)
         self._locked, self._waited, self._change = ended - opened, ended - begun - cpu, None
-
-    def _isolate(self, plan: Plan, hits: Hits, rows: dict[MemoryKey, StoredRow], error: RefusedError) -> Plan:
-        """Find the record that the database refuses, reject it, and decide the rest anew."""
-        low, high = 0, len(plan.steps)  # prefixes of `low` steps pass, of `high` steps are refused
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._store.refuses(plan.prefix(middle)):
-                high = middle
-            else:
-                low = middle
-        batch = plan.batch
-        if high - 1 in batch.rejections:
-            raise error  # the database refuses the account of the rejection itself: no record can be blamed
-        guilty = range(len(batch)) if self._config.batch.isolation == "batch" else [high - 1]
-        rejections = dict(batch.rejections)
-        for record in guilty:
-            if record not in rejections:
-                rejections[record] = _refusal(batch, record, error, is_guilty=record == high - 1)
-        return self._decide(msgspec.structs.replace(batch, rejections=rejections), hits, rows)
-
-
-def _refusal(batch: Batch, record: int, error: RefusedError, *, is_guilty: bool) -> Rejection:
-    raw = b'{"id":' + msgspec.json.encode(batch.ids[record]) + b"," + batch.records[record][1:]
-    code, message = "constraint", f"the database refuses the record: {error}"
-    if "too big" in str(error):
-        code = "row-too-big"
-    if not is_guilty:
-        code, message = "batch-quarantined", "another record of its batch was refused"
-    return Rejection(
-        category="database", code=code, message=message, raw=raw, format="membatch", exception=_trace(error)
-    )
-
-
-def _trace(error: Exception) -> str:
-    return "".join(traceback.format_exception(error, limit=-5))
 
 
 def checkpoint_of(store: Store, run: int) -> tuple[int, Checkpoint]:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from membatch import Config, check, process
+from membatch.config import BatchSettings
+from tests.laws.data import config, memory_data
+
 from .command import lines, membatch, report_of
+
+ROOT = Path(__file__).parent.parent.parent
 
 TRIGGER = """CREATE TRIGGER refuse BEFORE INSERT ON memory WHEN new.record LIKE '%poison%'
 BEGIN SELECT RAISE(ABORT, 'no poison here'); END"""
@@ -58,3 +69,103 @@ def test_isolation_of_the_run_stops_it_with_nothing_of_the_batch_written(tmp_pat
     assert result.returncode == 4
     assert b"Traceback" not in result.stderr
     assert len(membatch("export", folder=tmp_path).stdout.splitlines()) == 3
+
+
+# What each table refuses; the sources bring a row of each kind, several of them guilty.
+REFUSALS = {
+    "memory": "new.record LIKE '%poison%'",
+    "fingerprint": "new.number = 0 AND (SELECT record FROM memory WHERE memory = new.memory) LIKE '%poison%'",
+    "merge": "new.record LIKE '%poison%'",
+    "duplicate": "new.id LIKE 'poison%'",
+    "review": "(SELECT id FROM memory WHERE memory = new.younger) LIKE 'poison%'",
+}
+CASES = [*((table, "ABORT") for table in REFUSALS), ("memory", "ROLLBACK"), ("memory", "FAIL"), ("merge", "FAIL")]
+
+
+def refusing(path: Path, table: str, way: str = "ABORT") -> Config:
+    """Make a store whose table refuses what says poison, also where it changes a survivor."""
+    settings = config(path, strategy="exact", guards=("valence",), size=1000)
+    process(iter([]), config=settings)
+    connection = sqlite3.connect(path)
+    rule = f"WHEN {REFUSALS[table]} BEGIN SELECT RAISE({way}, 'no poison here'); END"
+    connection.execute(f'CREATE TRIGGER refuse BEFORE INSERT ON "{table}" {rule}')
+    if table == "merge":
+        rule = "WHEN new.record LIKE '%strong%' BEGIN SELECT RAISE(ABORT, 'not so strong'); END"
+        for change in ("INSERT", "UPDATE"):
+            connection.execute(f"CREATE TRIGGER refuse_{change} BEFORE {change} ON memory {rule}")
+    connection.commit()
+    connection.close()
+    return settings
+
+
+def mixed(count: int = 400) -> list[dict[str, Any]]:
+    """New records, repeats, merges and holds, one in seven with poison in it."""
+    rng = random.Random(11)
+    said: list[dict[str, Any]] = []
+    for number in range(count):
+        poison = "poison " if rng.random() < 0.15 else ""
+        record: dict[str, Any] = {"id": f"{poison.strip()}{number}", "summary": f"{poison}record {number}"}
+        known = rng.choice(said) if said else record
+        match rng.randrange(5):
+            case 0:
+                record = known
+            case 1:
+                record |= {"summary": known["summary"] + ".", "tags": [poison or "strong" if number % 9 == 0 else "t"]}
+            case 2:
+                record |= {"summary": known["summary"], "emotional_context": {"valence": 0.9 - number % 2 * 1.8}}
+        said.append(record)
+    return said
+
+
+@pytest.mark.parametrize(("table", "way"), CASES)
+def test_whatever_table_refuses_the_rest_is_as_if_loaded_one_by_one(table: str, way: str, tmp_path: Path) -> None:
+    found = []
+    for size in (1, 1000):
+        settings = refusing(tmp_path / f"{size}.db", table, way)
+        settings = msgspec.structs.replace(settings, batch=BatchSettings(size=size))
+        report = process(iter(mixed()), config=settings)
+        assert report.errors["by_code"].keys() == {"constraint"}
+        assert report.counts.rejected > 1
+        assert check(settings.store).is_whole
+        found.append((memory_data(tmp_path / f"{size}.db"), report.counts))
+    assert found[0] == found[1]
+
+
+COUNTING = """
+import sys
+from tests.faults.watch import on_statement
+from membatch import Config, process
+from membatch.config import BatchSettings, DedupSettings
+begun = []
+on_statement(lambda sql: sql.startswith("BEGIN IMMEDIATE") and begun.append(sql))
+values = ({"summary": "poison" if number == 2_345 else f"record {number}"} for number in range(3_000))
+settings = Config(store=sys.argv[1], batch=BatchSettings(size=5_000), dedup=DedupSettings(strategy="exact"))
+print(process(values, config=settings).counts.rejected, len(begun))
+"""
+
+
+def transactions(path: Path, way: str) -> int:
+    """Load 3,000 records in one batch, one of which is refused; return how many transactions it took."""
+    settings = refusing(path, "memory", way)
+    command = [sys.executable, "-c", COUNTING, settings.store]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    rejected, count = map(int, done.stdout.split())
+    assert rejected == 1
+    return count
+
+
+def test_the_row_that_the_database_names_spares_the_bisection(tmp_path: Path) -> None:
+    assert transactions(tmp_path / "a.db", "ABORT") < 9  # of which six write
+    assert transactions(tmp_path / "b.db", "ROLLBACK") > 16  # nothing can be asked of what has rolled back
+
+
+def test_a_table_that_is_missing_is_no_records_fault(tmp_path: Path) -> None:
+    membatch("init", "--quiet", folder=tmp_path)
+    connection = sqlite3.connect(tmp_path / "memories.db")
+    connection.execute("DROP TABLE duplicate")
+    connection.commit()
+    lines(tmp_path / "in.jsonl", *({"summary": f"record {n}"} for n in range(9)))
+    result = membatch("run", "in.jsonl", "--strategy", "exact", folder=tmp_path)
+    assert (result.returncode, b"no such table: duplicate" in result.stderr) == (4, True), result.stderr
+    assert connection.execute("SELECT count(*) FROM memory").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM reject").fetchone() == (0,)

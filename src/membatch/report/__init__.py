@@ -131,6 +131,7 @@ def report_of(account: Account) -> Report:
             "rollbacks": total.rollbacks,
             "isolated": total.isolated,
             "resumed_from": account.ending.get("resumed_from"),
+            "rebuilt": account.ending.get("rebuilt"),
         },
         deduplication=_deduplication(total, account.summaries),
         emotions={

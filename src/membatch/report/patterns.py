@@ -21,6 +21,8 @@ from membatch.plan import FieldError, Rejection
 LOOKED_AT: Final = 20  # rejections of a batch whose raw record is decoded for a hint
 _FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _MOST_NAMES: Final = 6
+_FREE_FORM: Final = re.compile(r"\b(metadata|temporal)\..*", re.DOTALL)  # below it, names are the author's
+OTHER: Final = "(other)"  # stands for what is counted but not told apart
 
 # Kind of field error → how a sentence about the field ends.
 _WORDS: Final = {
@@ -40,8 +42,9 @@ _WORDS: Final = {
 
 
 def place_of(error: FieldError) -> str:
-    """Return where a field error is, list positions left out: participants[].id."""
-    return re.sub(r"/\d+(?=/|$)", "[]", error.pointer).lstrip("/").replace("/", ".")
+    """Return where a field error is, list positions left out: participants[].id, names below metadata too."""
+    place = re.sub(r"/\d+(?=/|$)", "[]", error.pointer).lstrip("/").replace("/", ".")
+    return _FREE_FORM.sub(r"\1.*", place)
 
 
 def hints_of(rejection: Rejection) -> Iterator[str]:
@@ -68,7 +71,7 @@ def _fitting_formats(value: Any) -> Iterator[str]:
         try:
             if format_.recognises(Sample("", (value,))):
                 yield name
-        except (TypeError, ValueError, KeyError, AttributeError, IndexError):
+        except Exception:  # noqa: S112
             continue  # a format that stumbles over the item does not know it
 
 
@@ -102,7 +105,9 @@ def patterns(counted: dict[str, int], hints: dict[str, int]) -> list[dict[str, A
     found = []
     for pattern, amount in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
         code, _, place = pattern.partition(" ")
-        if place:
+        if pattern == OTHER:
+            meaning, advice = "other faults", "See `membatch rejects`."
+        elif place:
             meaning, advice = FIELD_KINDS.get(code.rpartition("-")[2], ("", ""))
         else:
             meaning, advice = CODES[code].meaning, CODES[code].advice

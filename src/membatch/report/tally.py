@@ -14,11 +14,12 @@ import msgspec
 
 from membatch.monitor import Lap
 from membatch.plan import Batch, Duplicate, Hold, Insert, MemoryKey, Merge, Migration, Plan, Reject, Rejection
-from membatch.report.patterns import LOOKED_AT, hints_of, place_of
+from membatch.report.patterns import LOOKED_AT, OTHER, hints_of, place_of
 from membatch.report.quality import Quality, quality_of
 
 HISTOGRAM_BINS: Final = 20  # of a twentieth each, the last one holding 1.0
 MAX_EXAMPLES: Final = 5  # of each guard
+MOST_KEYS: Final = 500  # of any table; the record's own fields and codes are fewer
 _VALIDATION_CATEGORIES: Final = ("source", "conversion", "validation")
 
 
@@ -122,7 +123,7 @@ def _add(total: Any, part: Any) -> None:
                 if isinstance(amount, list):
                     mine[key] = (mine.get(key, []) + amount)[:MAX_EXAMPLES]
                 else:
-                    mine[key] = mine.get(key, 0) + amount
+                    _count(mine, key, amount)
         elif isinstance(other, msgspec.Struct):
             _add(mine, other)
         else:
@@ -235,7 +236,10 @@ def _example(table: dict[str, list[Pair]], guard: str, pair: Pair) -> None:
         examples.append(pair)
 
 
-def _count(table: dict[str, int], key: str, amount: int = 1) -> None:
+def _count(table: dict[str, Any], key: str, amount: Any = 1) -> None:
+    """Count a key; what a hostile input could name without end is counted as other."""
+    if key not in table and len(table) >= MOST_KEYS:
+        key = OTHER
     table[key] = table.get(key, 0) + amount
 
 

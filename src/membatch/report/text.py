@@ -39,6 +39,7 @@ def text_of(report: Report) -> str:
     lines = [
         _head(report),
         *_format(report),
+        *_rebuilt(report),
         *_outcomes(report),
         *_rates(report),
         *_time(report),
@@ -61,6 +62,12 @@ def _format(report: Report) -> list[str]:
         return []
     reason = report.format["reason"]
     return [f"  read as {report.format['name']}" + (f": {printable(reason)}" if reason else "")]
+
+
+def _rebuilt(report: Report) -> list[str]:
+    changed = report.recovery["rebuilt"] or {}
+    told = [f"{name.replace('_', ' ')} {before}, here it is {now}" for name, (before, now) in changed.items()]
+    return [f"  fingerprints made anew: they were of {printable('; of '.join(told))}"] if told else []
 
 
 def _outcomes(report: Report) -> list[str]:

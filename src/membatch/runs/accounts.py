@@ -41,6 +41,7 @@ def list_runs(url: str) -> list[dict[str, Any]]:
     found = []
     earlier = Tally()
     with open_once(url) as reader:
+        live = reader.live_run()
         for row in reader.runs():
             total = Tally()
             for batch in reader.batches(row.run):
@@ -49,7 +50,7 @@ def list_runs(url: str) -> list[dict[str, Any]]:
                 {
                     "run_id": row.run,
                     "kind": row.kind,
-                    "status": status_of(row),
+                    "status": status_of(row, live),
                     "parent": row.parent,
                     "started_at": row.started_at,
                     "finished_at": row.finished_at,
@@ -104,9 +105,9 @@ def open_once(url: str) -> Iterator[Store]:
         store.close()
 
 
-def status_of(row: RunRow, is_held: bool = False) -> str:
-    """Return the status of a run; one that says it is running while nobody writes was interrupted."""
-    return "interrupted" if row.status == "running" and not is_held else row.status
+def status_of(row: RunRow, live: int | None) -> str:
+    """Return the status of a run; one that says it is running but is not the live one was interrupted."""
+    return "interrupted" if row.status == "running" and row.run != live else row.status
 
 
 def report_from(store: Store, run: int, config: Config, *, dry_run: bool = False) -> Report:
@@ -135,7 +136,7 @@ def report_from(store: Store, run: int, config: Config, *, dry_run: bool = False
         Account(
             run_id=None if dry_run else run,
             kind=DRY_RUN if dry_run else row.kind,
-            status=status_of(row),
+            status=status_of(row, store.live_run()),
             started_at=row.started_at,
             finished_at=row.finished_at,
             sources=names,

@@ -9,7 +9,7 @@ import msgspec
 
 from membatch import source as sources
 from membatch.config import Config, to_plain
-from membatch.errors import ConfigError, SourceError
+from membatch.errors import ConfigError, SourceError, StoreBusyError
 from membatch.formats import Detection
 from membatch.plan import Checkpoint, MemoryKey
 from membatch.report import Report
@@ -94,12 +94,18 @@ def resume(
     """
     config = with_choices(config or Config(), store, None)
     with open_once(config.store) as reader:
-        row = _resumable(reader.runs(), run)
+        live = None if wait else reader.live_run()
+        row = _resumable(reader.runs(), run, live)
+        if row is None and live is not None and run in (None, live):
+            raise StoreBusyError(
+                f"run {live} is at work now: `membatch runs` shows how far it is; with --wait it is resumed should "
+                "it end early"
+            )
         if row is None:
             return None
         config = _resumed_config(row, config)
     with opened_session(config, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
-        if _resumable(session.store.runs(), row.run) is None:
+        if _resumable(session.store.runs(), row.run, None) is None:
             return None  # it ended while we waited for the lease
         after = checkpoint_of(session.store, row.run)
         earlier = [tally_from(batch.tally) for batch in session.store.batches(row.run)]
@@ -146,8 +152,9 @@ def _check_before(found: Sources, config: Config) -> Report | None:
     return checked if checked.status != "done" else None
 
 
-def _resumable(rows: list[RunRow], run: int | None) -> RunRow | None:
-    open_rows = [row for row in rows if row.kind in ("load", "retry") and status_of(row) in ("interrupted", "stopped")]
+def _resumable(rows: list[RunRow], run: int | None, live: int | None) -> RunRow | None:
+    ended = ("interrupted", "stopped")
+    open_rows = [row for row in rows if row.kind in ("load", "retry") and status_of(row, live) in ended]
     if run is None:
         return open_rows[-1] if open_rows else None
     row = next((row for row in rows if row.run == run), None)

@@ -14,6 +14,7 @@ from membatch.fingerprint import canonical_text
 from membatch.monitor import Clock, memory_total
 from membatch.plan import MemoryKey
 from membatch.prepare import Prepare, Tokenize
+from membatch.rebuild import rebuild
 from membatch.report import Tally
 from membatch.run import Loader
 from membatch.sizing import sizer
@@ -30,6 +31,7 @@ class Session:
         self.rules = rules_of(config)
         self.store: Store = open_store(config.store, config.dedup.scope, dry_run=dry_run, wait=wait)
         try:
+            self.rebuilt = rebuild(self.store, config)
             self.tokenize: Tokenize | None = None
             if config.dedup.strategy == "similar":
                 from membatch.similarity.tokens import tokenize
@@ -77,6 +79,8 @@ class Session:
         rest = Tally()
         rest.measured(self.clock.lap(is_last=True))
         ending["rest"] = rest
+        if self.rebuilt:
+            ending["rebuilt"] = self.rebuilt
         self.store.finish_run(run, status, msgspec.json.encode(ending).decode())
 
 

@@ -7,7 +7,7 @@ transaction or not at all.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint
 from typing import Any, Final, NamedTuple, Protocol
@@ -33,6 +33,16 @@ class FingerprintRow(NamedTuple):
     hashes: bytes  # digest and content hash, 16 bytes each
     tokens: bytes | None
     match_scope: str | None
+
+
+class RebuiltRow(NamedTuple):
+    """The fingerprint of a memory's record, made anew; its id hash stays."""
+
+    digest: Digest
+    content_hash: bytes
+    tokens: bytes | None
+    memory: int
+    number: int
 
 
 class RunRow(NamedTuple):
@@ -172,6 +182,19 @@ class Transaction(Protocol):
         """Mark rejects of an earlier run as resolved by this one."""
 
 
+class Said(Protocol):
+    """What a memory that is to be forgotten said."""
+
+    def is_said_by(self, raw: bytes) -> bool:
+        """Return whether a raw record says it: the reject goes."""
+
+    def is_quoted_by(self, text: str) -> bool:
+        """Return whether a message or stack trace quotes it: these go."""
+
+    def removed_from(self, sources: str) -> str | None:
+        """Return the sources of a run, as JSON, without what stood around their items and says it; None if nothing."""
+
+
 class ChangeTransaction(Protocol):
     """One run that is no load, on its way into the store."""
 
@@ -189,11 +212,8 @@ class ChangeTransaction(Protocol):
     def unmerge(self, merge: int, identity: str, id_hash: int) -> None:
         """Take one merge back; what it absorbed is a memory again, with the id and its hash unless a review had it."""
 
-    def forget(self, memory: MemoryKey, is_said: Callable[[bytes], bool], is_quoted: Callable[[str], bool]) -> None:
-        """Remove a memory and all that was kept of it, also rejects whose raw record says what it said.
-
-        `is_said` is asked of each reject's raw record; where `is_quoted` says so of its message, that goes.
-        """
+    def forget(self, memory: MemoryKey, said: Said) -> None:
+        """Remove a memory and all that was kept of it, also where rejects and wrappers say what it said."""
 
 
 class Store(Protocol):
@@ -213,6 +233,17 @@ class Store(Protocol):
 
     def add_tokens(self, rows: Iterable[tuple[bytes, int, int]]) -> None:
         """Write the tokens of founders: tokens, memory, number."""
+
+    def facts(self) -> dict[str, str]:
+        """Return the facts about the store itself: versions, dedup scope."""
+
+    def rebuild_fingerprints(
+        self,
+        blocks: Iterable[Sequence[RebuiltRow]],
+        refused: Iterable[tuple[Digest | None, int]],
+        versions: Mapping[str, str],
+    ) -> None:
+        """Replace all fingerprints, and digests of rejects, and note their versions, all in one transaction."""
 
     def conflicting_digests(self) -> set[Digest]:
         """Return the digests of records refused because of their id, and not resolved since."""
@@ -240,6 +271,9 @@ class Store(Protocol):
 
     def runs(self) -> list[RunRow]:
         """Return all runs, the oldest first."""
+
+    def live_run(self) -> int | None:
+        """Return the run that another process is at work on now, if there is one."""
 
     def batches(self, run: int) -> Iterator[BatchRow]:
         """Yield the committed batches of a run, in order."""

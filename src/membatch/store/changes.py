@@ -15,7 +15,7 @@ import msgspec
 from membatch.errors import CODES
 from membatch.patch import Document, apply
 from membatch.plan import MemoryKey, Merge, StoredRow
-from membatch.store import ChangeTally
+from membatch.store import ChangeTally, Said
 from membatch.store.queries import query
 from membatch.store.rows import encode_record
 
@@ -163,23 +163,27 @@ class Changes:
             self._execute(query("update_memory"), (stated, encode_record(document).decode(), memory))
         self._taken_back.clear()
 
-    def forget(self, memory: MemoryKey, is_said: Callable[[bytes], bool], is_quoted: Callable[[str], bool]) -> None:
-        """Remove a memory and all that was kept of it, also rejects whose raw record says what it said."""
+    def forget(self, memory: MemoryKey, said: Said) -> None:
+        """Remove a memory and all that was kept of it, also where rejects and wrappers say what it said."""
         execute = self._execute
         for table, batch, count in execute(query("forgotten_rows"), (memory,)).fetchall():
             self._removed(batch, table, count)
         execute(query("clear_closing"), (memory,))
         for name in _FORGET:
             execute(query(name), (memory,))
-        for reject, batch, code, message, raw in self._rejects():
-            if is_said(raw):
+        for reject, batch, code, message, exception, raw in self._rejects():
+            if said.is_said_by(raw):
                 execute(query("forget_reject"), (reject,))
                 self._removed(batch, "reject", 1)
-            elif is_quoted(message):
+            elif said.is_quoted_by(message) or said.is_quoted_by(exception or ""):
                 execute(query("silence_reject"), (f"{_meaning(code)} (the rest is forgotten)", reject))
+        for run, sources in execute(query("wrapped_sources")).fetchall():
+            left = said.removed_from(sources)
+            if left is not None:
+                execute(query("set_sources"), (left, run))
         execute(query("set_meta"), (PURGE_IS_DUE, "1"))
 
-    def _rejects(self) -> Iterator[tuple[int, int, str, str, bytes]]:
+    def _rejects(self) -> Iterator[tuple[int, int, str, str, str | None, bytes]]:
         after = 0
         while rows := self._execute(query("all_rejects"), (after,)).fetchall():
             yield from rows

@@ -129,6 +129,11 @@ class Inspection:
             for row in self._execute(query("check_memories")):
                 yield CheckedMemory._make([*row[:5], CheckedFingerprint._make(row[5:])])
 
+    def refused(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the rejects whose digest was kept, each with its raw record."""
+        with ours():
+            yield from self._execute(query("refused"))
+
     def merges(self) -> Iterator[CheckedMerge]:
         """Yield all lineage: by memory, the youngest first, the newest merge of each first."""
         with ours():

@@ -77,6 +77,28 @@ UPDATE fingerprint
 SET tokens = ?1, match_scope = (SELECT match_scope FROM memory WHERE memory = ?2)
 WHERE memory = ?2 AND number = ?3;
 
+-- name: begin_rebuilt: where digests go that were another under another version
+CREATE TEMP TABLE IF NOT EXISTS rebuilt (old BLOB PRIMARY KEY, new BLOB NOT NULL) WITHOUT ROWID;
+
+-- name: clear_rebuilt: before and after a rebuild
+DELETE FROM rebuilt;
+
+-- name: note_rebuilt: a digest that is another now
+INSERT OR IGNORE INTO rebuilt SELECT digest, ?1 FROM fingerprint WHERE memory = ?4 AND number = ?5 AND digest <> ?1;
+
+-- name: rebuild_fingerprint: what leads to a memory, made anew
+UPDATE fingerprint SET digest = ?1, content_hash = ?2, tokens = ?3 WHERE memory = ?4 AND number = ?5;
+
+-- name: rebuild_duplicates: what was known is known by its new digest
+UPDATE duplicate SET digest = (SELECT new FROM rebuilt WHERE old = digest)
+WHERE digest IN (SELECT old FROM rebuilt);
+
+-- name: rebuild_reject: the digest of a record that was refused
+UPDATE reject SET digest = ? WHERE reject = ?;
+
+-- name: refused: rejects whose digest was kept
+SELECT reject, raw FROM reject WHERE digest IS NOT NULL;
+
 -- name: conflicting_digests: records that were refused because their id belongs to another memory
 SELECT DISTINCT digest FROM reject JOIN batch USING (batch) JOIN run USING (run)
 WHERE code = 'id-conflict' AND resolved_by IS NULL AND run.status <> 'undone';
@@ -428,13 +450,19 @@ DELETE FROM merge WHERE memory = ?1 OR unmerged_in IN (
 DELETE FROM memory WHERE memory = ?1;
 
 -- name: all_rejects: rejects after one, in order; few at a time, for each may be large
-SELECT reject, batch, code, message, raw FROM reject WHERE reject > ? ORDER BY reject LIMIT 20;
+SELECT reject, batch, code, message, exception, raw FROM reject WHERE reject > ? ORDER BY reject LIMIT 20;
 
 -- name: forget_reject: a reject that says what is forgotten
 DELETE FROM reject WHERE reject = ?;
 
 -- name: silence_reject: a reject that says something else, but quotes what is forgotten
-UPDATE reject SET message = ? WHERE reject = ?;
+UPDATE reject SET message = ?, exception = NULL WHERE reject = ?;
+
+-- name: wrapped_sources: runs that keep what stood around the items of their sources
+SELECT run, sources FROM run WHERE sources LIKE '%"rest":%';
+
+-- name: set_sources: what a run read, without what is forgotten
+UPDATE run SET sources = ? WHERE run = ?;
 
 -- name: merge: one merge, with the run that made it and the match scope of its memory
 SELECT merge.memory, run, merge.id, merge.record, moved IS NOT NULL, unmerged_in, match_scope

@@ -13,7 +13,7 @@ import re
 import socket
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
@@ -40,12 +40,14 @@ from membatch.store import (
     FingerprintRow,
     MergeRow,
     OneMerge,
+    RebuiltRow,
     RejectRow,
     ReviewRow,
     RunRow,
     Unmerged,
     now,
 )
+from membatch.store.blame import step_of
 from membatch.store.changes import PURGE_IS_DUE, Changes
 from membatch.store.driver import ours, translated
 from membatch.store.inspection import Inspection
@@ -57,8 +59,10 @@ OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
 PAGE_BYTES: Final = 16_384  # measured: fewer pages are rewritten a commit than with the default of 4 KiB
 CHECKPOINT_PAGES: Final = 2_500  # about 40 MB of log before it moves into the database
 BUSY_MILLISECONDS: Final = 5_000
+LOCK_SECONDS: Final = 0.2  # a reader that looks whether the lock is held has it for less than a millisecond
 PATIENT_MILLISECONDS: Final = 30_000  # where nobody counts attempts: about as long as those of a batch together
 ROWS_A_STATEMENT: Final = 100
+LIVE_RUN: Final = "live_run"  # the fact which run the holder of the lease is at work on
 _BLOCK: Final = 50_000
 
 
@@ -162,7 +166,7 @@ class SqliteStore:
         # An operating-system lock: the death of its holder releases it.
         lock = filelock.FileLock(f"{self._path}.lock", mode=0o600)
         try:
-            lock.acquire(timeout=-1 if wait else 0)
+            lock.acquire(timeout=-1 if wait else LOCK_SECONDS)
         except filelock.Timeout:
             raise StoreBusyError(
                 f"the store {self._path} is being written to by {self._holder()}: wait for it, or use --wait"
@@ -240,6 +244,7 @@ class SqliteStore:
         holder = f"process {os.getpid()} on {socket.gethostname()} since {now()}"
         execute(query("set_meta"), ("lease", str(self._lease)))
         execute(query("set_meta"), ("lease_holder", holder))
+        execute(query("set_meta"), (LIVE_RUN, ""))
         execute("COMMIT")
 
     def _check_lease(self) -> None:
@@ -326,12 +331,15 @@ class SqliteStore:
             columns.get("detected"),
         )
         with self._block():
-            return int(self._connection.execute(query("insert_run"), values).fetchone()[0])
+            run = int(self._connection.execute(query("insert_run"), values).fetchone()[0])
+            self._connection.execute(query("set_meta"), (LIVE_RUN, str(run)))
+        return run
 
     def reopen_run(self, run: int, config: str) -> None:
         """Let an interrupted run go on."""
         with self._block():
             self._connection.execute(query("reopen_run"), (config, run))
+            self._connection.execute(query("set_meta"), (LIVE_RUN, str(run)))
 
     def finish_run(self, run: int, status: str, summary: str) -> None:
         """Note how a run ended."""
@@ -385,6 +393,30 @@ class SqliteStore:
         with self._block():
             self._connection.executemany(query("add_tokens"), rows)
 
+    def facts(self) -> dict[str, str]:
+        """Return the facts about the store itself: versions, dedup scope."""
+        with ours():
+            return dict(self._connection.execute(query("facts")))
+
+    def rebuild_fingerprints(
+        self,
+        blocks: Iterable[Sequence[RebuiltRow]],
+        refused: Iterable[tuple[Digest | None, int]],
+        versions: Mapping[str, str],
+    ) -> None:
+        """Replace all fingerprints, and digests of rejects, and note their versions, all in one transaction."""
+        with self._block():
+            many = self._connection.executemany
+            self._connection.execute(query("begin_rebuilt"))
+            self._connection.execute(query("clear_rebuilt"))
+            for block in blocks:
+                many(query("note_rebuilt"), block)
+                many(query("rebuild_fingerprint"), block)
+            self._connection.execute(query("rebuild_duplicates"))
+            many(query("rebuild_reject"), refused)
+            many(query("set_meta"), versions.items())
+            self._connection.execute(query("clear_rebuilt"))
+
     def conflicting_digests(self) -> set[Digest]:
         """Return the digests of records refused because of their id, and not resolved since."""
         with ours():
@@ -394,6 +426,24 @@ class SqliteStore:
         """Return all runs, the oldest first."""
         with ours():
             return [RunRow(*row) for row in self._connection.execute(query("runs"))]
+
+    def live_run(self) -> int | None:
+        """Return the run that another process is at work on now, if there is one."""
+        live = self._meta(LIVE_RUN)
+        return int(live) if live and self._is_held() else None
+
+    def _is_held(self) -> bool:
+        """Return whether somebody else holds the write lease: a dead holder's lock is free."""
+        name = f"{self._path}.lock"
+        if self._lock is not None or not Path(name).exists():
+            return False
+        try:
+            with filelock.FileLock(name, timeout=0, mode=0o600):
+                return False
+        except filelock.Timeout:
+            return True
+        except OSError:  # not ours to open: what cannot be known is not claimed
+            return False
 
     def batches(self, run: int) -> Iterator[BatchRow]:
         """Yield the committed batches of a run, in order."""
@@ -533,28 +583,56 @@ class SqliteTransaction:
     def apply(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
         """Write everything that the plan says; raises RefusedError where the database refuses a row."""
         _, next_merge, batch_key = self._store._next_keys()
-        rows = rows_of(plan, batch_key, next_merge)
+        try:
+            rows = rows_of(plan, batch_key, next_merge)
+        except (TypeError, ValueError, RecursionError) as error:  # what a rule or format made cannot be written
+            raise RefusedError(f"it cannot be written: {type(error).__name__}: {error}") from error
         place = msgspec.json.encode(checkpoint).decode()
         with ours():
             self._connection.execute(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
-            self._insert("insert_memory", rows.memories)
-            self._insert("insert_merge", rows.merges)
+            self._insert(plan, "insert_memory", rows.memories)
+            self._insert(plan, "insert_merge", rows.merges)
             self._connection.executemany(query("update_memory"), rows.updates)
             self._connection.executemany(query("supersede_fingerprints"), rows.superseded)
             self._connection.executemany(query("close_reviews"), rows.closed)
-            self._insert("insert_founder", rows.founders)
-            self._insert("insert_fingerprint", rows.fingerprints)
-            self._insert("insert_duplicate", rows.duplicates)
-            self._insert("insert_review", rows.reviews)
-            self._insert("insert_reject", rows.rejects)
+            self._insert(plan, "insert_founder", rows.founders)
+            self._insert(plan, "insert_fingerprint", rows.fingerprints)
+            self._insert(plan, "insert_duplicate", rows.duplicates)
+            self._insert(plan, "insert_review", rows.reviews)
+            self._insert(plan, "insert_reject", rows.rejects)
 
-    def _insert(self, name: str, rows: list[Row]) -> None:
+    def _insert(self, plan: Plan, name: str, rows: list[Row]) -> None:
         """Insert rows, many with one statement: fewer crossings."""
         one = query(name)
         whole = len(rows) - len(rows) % ROWS_A_STATEMENT
-        values = (_flat(rows[start : start + ROWS_A_STATEMENT]) for start in range(0, whole, ROWS_A_STATEMENT))
-        self._connection.executemany(_many(one), values)
-        self._connection.executemany(one, rows[whole:])
+        at = 0  # the first row of the statement in hand
+
+        def values(starts: range) -> Iterator[list[Any]]:
+            nonlocal at
+            for at in starts:
+                yield _flat(rows[at : at + starts.step])
+
+        try:
+            self._connection.executemany(_many(one), values(range(0, whole, ROWS_A_STATEMENT)))
+            self._connection.executemany(one, values(range(whole, len(rows), 1)))
+        except sqlite3.Error as error:
+            refused = translated(error)
+            if isinstance(refused, RefusedError):
+                end = at + (ROWS_A_STATEMENT if at < whole else 1)
+                number = self._refused_row(one, rows, range(at, min(end, len(rows))))
+                refused.step = None if number is None else step_of(plan, name, rows, number)
+            raise refused from error
+
+    def _refused_row(self, one: str, rows: list[Row], numbers: range) -> int | None:
+        """Return the first row of a statement that fails alone; the rows before it are inserted, to be rolled back."""
+        for number in numbers:
+            if not self._connection.in_transaction:  # what refuses may roll back itself
+                return None
+            try:
+                self._connection.execute(one, rows[number])
+            except sqlite3.Error:
+                return number
+        return None
 
     def resolve(self, rejects: Iterable[int]) -> None:
         """Mark rejects of an earlier run as resolved by this one."""
