@@ -7,7 +7,7 @@ Data in: a batch, what the index found for it, the rows of those memories, the r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from membatch.plan import (
     Merge,
     Plan,
     Refused,
+    Refusing,
     Reject,
     Rejection,
     Similar,
@@ -122,14 +123,19 @@ class _Decider:
         self._survivors: dict[MemoryKey, merge.Survivor] = {}
         self._facts: dict[MemoryKey, guards.Facts] = {}
         self._refusals: dict[int, dict[str, int]] = {}
-        self._scores: dict[int, list[tuple[int, int]]] = {}
+        self._scores: dict[int, dict[tuple[int, int], int]] = {}
         self._examples: dict[str, list[Refused]] = {}
+        self._refusing = hits.refusing
+        self._ends = False  # what was found of later records no longer holds
 
     def plan(self) -> Plan:
+        if self._refusing is not None:
+            self._refusing.begin()
+            self._keep_examples(self._refusing.examples)
         steps: list[Step] = []
         try:
-            for record in range(len(self._batch)):
-                steps.append(self._step(record))
+            while len(steps) < len(self._batch) and not self._ends:
+                steps.append(self._step(len(steps)))
         except MemoryError:
             raise
         except Exception as error:
@@ -212,6 +218,24 @@ class _Decider:
         return b'{"id":' + identity + b"," + self._batch.records[record][1:]
 
     def _consolidate(self, record: int) -> Step:
+        step, chosen = self._chosen(record)
+        if self._refusing is not None and self._refusing.touches(record):
+            self._count_unjudged(self._refusing, record, chosen)
+        return step
+
+    def _count_unjudged(self, refusing: Refusing, record: int, chosen: Candidate | None) -> None:
+        stored = self._hits.by_hash.get(record, ())
+        led = [key for key in self._by_hash.get(self._batch.content_hashes[record], ()) if key not in stored]
+        counted = refusing.at_turn(record, led, chosen)
+        for guard, amount in counted.by_guard.items():
+            refusals = self._refusals.setdefault(record, {})
+            refusals[guard] = refusals.get(guard, 0) + amount
+        for score, amount in counted.scores.items():
+            self._count_score(record, score, amount)
+        self._keep_examples(counted.examples)
+
+    def _chosen(self, record: int) -> tuple[Step, Candidate | None]:
+        """Return the step of a record, and the candidate that absorbs it."""
         unsure: tuple[Candidate, dict[str, str]] | None = None
         for candidate in self._candidates(record):
             judged = self._judge(record, candidate.memory, equal_hashes=candidate.step == "hash")
@@ -219,7 +243,8 @@ class _Decider:
                 refusals = self._refusals.setdefault(record, {})
                 for name in judged.fired:
                     refusals[name] = refusals.get(name, 0) + 1
-                    self._keep_example(name, record, candidate)
+                    example = Refused(name, record, candidate.memory, candidate.shared, candidate.union)
+                    self._keep_examples([example])
                 continue
             fired = dict(judged.fired)
             threshold = self._rules.threshold
@@ -228,25 +253,32 @@ class _Decider:
             if not fired:
                 merged = merge.merge(self._survivor(candidate.memory), self._document(record), self._rules.merge)
                 if merged is not None:
-                    return self._absorb(record, candidate, merged)
+                    return self._absorb(record, candidate, merged), candidate
                 fired[guards.LIMITS] = "unsure"
             if unsure is None:
                 unsure = (candidate, fired)
         if unsure is None:
-            return self._insert(record)
-        return self._hold(record, *unsure)
+            return self._insert(record), None
+        return self._hold(record, *unsure), None
 
-    def _keep_example(self, guard: str, record: int, candidate: Candidate) -> None:
-        kept = self._examples.setdefault(guard, [])
-        if len(kept) < _EXAMPLES:
-            kept.append(Refused(guard, record, candidate.memory, candidate.shared, candidate.union))
+    def _keep_examples(self, examples: Iterable[Refused]) -> None:
+        for example in examples:
+            kept = self._examples.setdefault(example.guard, [])
+            if len(kept) < _EXAMPLES:
+                kept.append(example)
+
+    def _count_score(self, record: int, score: tuple[int, int], amount: int = 1) -> None:
+        scores = self._scores.setdefault(record, {})
+        scores[score] = scores.get(score, 0) + amount
 
     def _led_to_by_hash(self, record: int) -> set[MemoryKey]:
         stored = self._hits.by_hash.get(record)
         here = self._by_hash.get(self._batch.content_hashes[record])
-        if stored is None and here is None:
+        found = self._hits.here_by_hash.get(record)
+        if stored is None and here is None and found is None:
             return set()
-        return {key for key in stored or () if key not in self._replaced}.union(here or ())
+        led_to = {key for key in stored or () if key not in self._replaced}.union(here or ())
+        return led_to.union(self._founded[other] for other in found or () if other in self._founded)
 
     def _candidates(self, record: int) -> list[Candidate]:
         led_to = self._led_to_by_hash(record)
@@ -265,7 +297,7 @@ class _Decider:
             else:
                 key = self._founded.get(hit.record)
             if key is not None and key >= self._oldest:
-                self._scores.setdefault(record, []).append((hit.shared, hit.union))
+                self._count_score(record, (hit.shared, hit.union))
                 if key not in led_to:
                     found.append(Candidate(key, "similar", hit.shared, hit.union))
         if len(found) > 1:
@@ -316,10 +348,25 @@ class _Decider:
         self._next_key = MemoryKey(key + 1)
         self._by_digest[batch.digests[record]] = key
         self._by_id[batch.scopes[record], batch.ids[record]] = key
-        self._by_hash.setdefault(batch.content_hashes[record], []).append(key)
         self._founded[record] = key
         self._founder[key] = record
+        if self._refusing is not None:
+            self._refusing.found(record, key)
+        self._add_led(record, key)
         return key
+
+    def _add_led(self, record: int, memory: MemoryKey) -> None:
+        """Let the content hash of a record lead to a memory, unless it is known by what was found that it does."""
+        content_hash = self._batch.content_hashes[record]
+        if self._refusing is not None and self._refusing.knows_hash(record):
+            founder = self._founder.get(memory)
+            if self._refusing.is_led(record, memory) or (
+                founder is not None and self._batch.content_hashes[founder] == content_hash
+            ):
+                return
+        keys = self._by_hash.setdefault(content_hash, [])
+        if memory not in keys:
+            keys.append(memory)
 
     def _absorb(self, record: int, candidate: Candidate, merged: merge.Merged) -> Merge:
         memory = candidate.memory
@@ -328,6 +375,9 @@ class _Decider:
         survivor.take(merged)
         self._facts.pop(memory, None)
         self._lead(record, memory)
+        if self._refusing is not None:
+            founder = self._founder.get(memory)
+            self._ends = self._refusing.must_end(record, memory, founder, survivor.document)
         return Merge(
             record=record,
             memory=memory,
@@ -347,9 +397,7 @@ class _Decider:
 
     def _lead(self, record: int, memory: MemoryKey) -> None:
         self._by_digest[self._batch.digests[record]] = memory
-        keys = self._by_hash.setdefault(self._batch.content_hashes[record], [])
-        if memory not in keys:
-            keys.append(memory)
+        self._add_led(record, memory)
 
     def _replace(self, record: int, memory: MemoryKey) -> Merge:
         survivor = self._survivor(memory)
@@ -361,6 +409,7 @@ class _Decider:
             if memory in keys:
                 keys.remove(memory)
         self._replaced.add(memory)
+        self._ends = self._refusing is not None
         self._founded.pop(self._founder.pop(memory, -1), None)
         self._founded[record] = memory
         self._founder[memory] = record

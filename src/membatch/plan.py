@@ -6,8 +6,8 @@ cheap to hand to and from a worker process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NewType
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, NewType, Protocol
 
 import msgspec
 
@@ -134,6 +134,57 @@ class Similar(msgspec.Struct, frozen=True, gc=False):
     union: int
 
 
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """A pair that a guard judged different, kept as an example."""
+
+    guard: str
+    record: int
+    memory: MemoryKey
+    shared: int
+    union: int
+
+
+class Counted(NamedTuple):
+    """What was refused of a record without being judged pair by pair: by guard, by score, a few examples."""
+
+    by_guard: dict[str, int]
+    scores: dict[tuple[int, int], int]
+    examples: list[Refused]
+
+
+class Refusing(Protocol):
+    """Tells whoever decides a batch what was refused of it without being judged pair by pair.
+
+    It is told in turn, record by record, what becomes of them.
+    """
+
+    examples: list[Refused]
+
+    def begin(self) -> None:
+        """Begin to decide the batch."""
+
+    def found(self, record: int, memory: MemoryKey) -> None:
+        """Take note that a record has founded a memory."""
+
+    def touches(self, record: int) -> bool:
+        """Return whether anything was refused of a record in this way."""
+
+    def knows_hash(self, record: int) -> bool:
+        """Return whether the memories to which the content hash of a record leads are among those looked over."""
+
+    def is_led(self, record: int, memory: MemoryKey) -> bool:
+        """Return whether a stored memory is one of these."""
+
+    def at_turn(self, record: int, led: Iterable[MemoryKey], chosen: Candidate | None) -> Counted:
+        """Return what was refused of a record; for a guard, of what comes before `chosen`.
+
+        `led` are memories to which the record's hash leads by what records of the batch have done.
+        """
+
+    def must_end(self, record: int, memory: MemoryKey, founder: int | None, document: dict[str, Any]) -> bool:
+        """Return whether what a record made of a memory changes what was found of a later record."""
+
+
 class Hits(msgspec.Struct, kw_only=True):
     """What the index found for each record of a batch, in the store as it was before the batch."""
 
@@ -144,6 +195,9 @@ class Hits(msgspec.Struct, kw_only=True):
     # One byte a record: 1 where neither the store nor the rest of the batch can touch it, so that it founds a
     # memory without more ado. Empty where that is not known.
     alone: bytes = b""
+    # Of records whose content hash leads to very many memories: earlier ones of the batch that has the same hash.
+    here_by_hash: dict[int, list[int]] = {}
+    refusing: Refusing | None = None
     compared: int = 0  # pairs of token sets that were compared
     length: int = 0  # how many records of the batch are covered; a flood of hits covers a part only
 
@@ -220,16 +274,6 @@ class Reject(msgspec.Struct, frozen=True):
 Step = Insert | Duplicate | Merge | Hold | Reject
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False):
-    """A pair that a guard judged different, kept as an example."""
-
-    guard: str
-    record: int
-    memory: MemoryKey
-    shared: int
-    union: int
-
-
 def sliced(batch: Batch, start: int, stop: int) -> Batch:
     """Return the records start..stop of a batch as a batch of their own."""
     if start == 0 and stop >= len(batch):
@@ -259,12 +303,15 @@ def checkpoint_at(position: Position) -> Checkpoint:
 
 
 class Plan(msgspec.Struct, kw_only=True):
-    """One step a record, in input order; any prefix of it is the plan of that prefix of the batch."""
+    """One step a record, in input order; any prefix of it is the plan of that prefix of the batch.
+
+    It may cover the first records of its batch only; the rest is to be found and decided anew.
+    """
 
     batch: Batch
     steps: Sequence[Step]
     refusals: dict[int, dict[str, int]]  # record -> guard -> how many candidates it judged different
-    scores: dict[int, list[tuple[int, int]]]  # record -> (shared, union) of each candidate found
+    scores: dict[int, dict[tuple[int, int], int]]  # record -> (shared, union) of the candidates found -> how many
     refused: Sequence[Refused] = ()  # a few examples of each guard
     before: Mapping[MemoryKey, StoredRow] = {}  # stored memories that the steps may change, as they were
 

@@ -168,8 +168,8 @@ def tally_of(plan: Plan, before: int = 0) -> Tally:
             _example(tally.refused, refused.guard, pair)
     for record, scores in plan.scores.items():
         if record < length:
-            for shared, union in scores:
-                _count(tally.score_histogram, str(min(HISTOGRAM_BINS - 1, HISTOGRAM_BINS * shared // union)))
+            for (shared, union), amount in scores.items():
+                _count(tally.score_histogram, str(min(HISTOGRAM_BINS - 1, HISTOGRAM_BINS * shared // union)), amount)
     _add_rejections(tally, rejections)
     _add_records(tally, batch, length, before)
     return tally

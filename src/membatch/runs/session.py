@@ -38,7 +38,8 @@ class Session:
 
                 self.tokenize = tokenize
                 self._add_missing_tokens(tokenize)
-            self.index = Index(config.dedup.strategy, min(self.rules.threshold, self.rules.review_from))
+            lowest = min(self.rules.threshold, self.rules.review_from)
+            self.index = Index(config.dedup.strategy, lowest, self.rules.guards)
             self.index.load(self.store.fingerprints())
         except BaseException:
             self.store.close()

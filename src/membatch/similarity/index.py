@@ -5,30 +5,51 @@ Rule: the store is the only truth; the index is rebuilt from its fingerprints an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from membatch.plan import Batch, Hits, Hold, Insert, MemoryKey, Merge, Plan, Similar
+from membatch.plan import Batch, Hits, Hold, Insert, MemoryKey, Merge, Plan, Similar, StoredRow
+from membatch.similarity.crowd import LEAST, Fetch
+from membatch.similarity.crowds import Asking, Crowds
+from membatch.similarity.guards import GuardRow
 from membatch.similarity.known import Known, digest_columns, hash_column, id_column
 
 if TYPE_CHECKING:
-    from membatch.similarity.join import Join
+    from membatch.similarity.join import Found, Join
+
+NO_GUARDS: Final[Mapping[str, GuardRow]] = {}
+FIRST: Final = MemoryKey(1)
+
+
+def nothing(keys: Iterable[MemoryKey]) -> Mapping[MemoryKey, StoredRow]:
+    """Return no rows: for an index that has no memories but the batch's."""
+    return {}
 
 
 class Index:
-    """Finds, for each record of a batch, the memories that could be the same; grows with each commit."""
+    """Finds, for each record of a batch, the memories that could be the same; grows with each commit.
 
-    def __init__(self, strategy: str, lowest_score: Fraction) -> None:
+    Where a record has `crowd` candidates and more, those that `guards` refuse are left out in compiled code.
+    """
+
+    def __init__(
+        self,
+        strategy: str,
+        lowest_score: Fraction,
+        guards: Mapping[str, GuardRow] = NO_GUARDS,
+        crowd: int = LEAST,
+    ) -> None:
         self._known = Known()
+        self._crowds = Crowds(self._known, lowest_score, guards, crowd)
         self._join: Join | None = None
         if strategy == "similar":
             from membatch.similarity.join import Join  # compiled code: loaded only where it is used
 
-            self._join = Join(lowest_score)
+            self._join = Join(lowest_score, crowd if self._crowds.mask else 0, self._known.founder_hashes)
 
     def load(self, blocks: Iterable[list[Any]]) -> None:
         """Enter all fingerprints of a store (rows of `store.FingerprintRow`)."""
@@ -52,8 +73,11 @@ class Index:
                     np.array(memories, np.uint32)[stands],
                 )
 
-    def find(self, batch: Batch) -> Hits:
-        """Return the hits of a batch in the store as it is before the batch."""
+    def find(self, batch: Batch, fetch: Fetch = nothing, oldest: MemoryKey = FIRST) -> Hits:
+        """Return the hits of a batch in the store as it is before the batch.
+
+        `fetch` returns rows of the store; only memories from `oldest` on are of interest.
+        """
         digests = digest_columns(batch.digests)
         ids, hashes = id_column(batch.id_hashes), hash_column(batch.content_hashes)
         known = self._known.by_digest(digests)
@@ -61,31 +85,40 @@ class Index:
         open_[list(batch.rejections)] = False
         holders = np.where(open_, self._known.by_id(ids), 0)
         heads = np.where(open_, self._known.by_hash(hashes), -1)
-        similar, length, compared = self._similar(batch, open_)
+        similar, compared, found = self._similar(batch, open_)
+        length = len(batch) if found is None else found.length
+        led = self._crowds.led(heads, hashes, open_)
         alone = open_ & (holders == 0) & (heads < 0)
         for column in (digests[:, 0], ids, hashes):
             alone &= _occurs_once(column)
-        for record, hits in similar.items():
-            alone[record] = False
-            alone[[hit.record for hit in hits if hit.record >= 0]] = False
-        return Hits(
+        hits = Hits(
             length=length,
             compared=compared,
             similar=similar,
             by_digest=_where(known),
             by_id=_where(holders),
-            by_hash={
-                record: found
-                for record in np.flatnonzero(heads >= 0).tolist()
-                if (found := self._known.led_to(int(heads[record])))
-            },
-            alone=alone.tobytes(),
+            by_hash=led.by_record,
         )
+        looked = self._crowds.look(Asking(batch, open_, hashes, oldest, fetch), led, self._join, found, length)
+        if looked is not None:
+            for record, more in looked.similar.items():
+                similar.setdefault(record, []).extend(more)
+            hits.by_hash = {**hits.by_hash, **looked.by_hash}
+            hits.here_by_hash, hits.refusing = looked.here_by_hash, looked.refusing
+            hits.length, hits.compared = looked.length, compared + looked.compared
+            alone[looked.touched] = False
+        for record, some in similar.items():
+            alone[record] = False
+            alone[[hit.record for hit in some if hit.record >= 0]] = False
+        hits.alone = alone.tobytes()
+        return hits
 
-    def _similar(self, batch: Batch, wanted: npt.NDArray[np.bool_]) -> tuple[dict[int, list[Similar]], int, int]:
+    def _similar(
+        self, batch: Batch, wanted: npt.NDArray[np.bool_]
+    ) -> tuple[dict[int, list[Similar]], int, Found | None]:
         join = self._join
         if join is None:
-            return {}, len(batch), 0
+            return {}, 0, None
         before = int(join.counted[1])
         found = join.find(batch.tokens, join.scope_numbers(batch.scopes), wanted)
         similar: dict[int, list[Similar]] = {}
@@ -93,7 +126,7 @@ class Index:
         for record, row, shared, union in found.hits.tolist():
             memory, other = (join.memory_of(row), -1) if row < founders else (MemoryKey(0), row - founders)
             similar.setdefault(record, []).append(Similar(memory, other, shared, union))
-        return similar, found.length, int(join.counted[1]) - before
+        return similar, int(join.counted[1]) - before, found
 
     def advance(self, plan: Plan) -> None:
         """Make a committed plan's fingerprints known."""
@@ -115,18 +148,26 @@ class Index:
             records.append(step.record)
             founders.append(kind is not Merge)
         dead = self._replace(memories, founders, replacing)
+        hashes = hash_column(batch.content_hashes)
         if self._join is not None:
             founding = [place for place, founds in enumerate(founders) if founds and not dead[place]]
             founding += [place for place in replacing if not dead[place]]
-            self._join.keep(sorted([(records[place], memories[place]) for place in founding]))
+            self._join.keep(sorted([(records[place], memories[place]) for place in founding]), hashes)
         if records:
             rows = np.array(records)
             self._known.add(
                 digest_columns(batch.digests)[rows],
-                hash_column(batch.content_hashes)[rows],
+                hashes[rows],
                 np.where(founders, id_column(batch.id_hashes)[rows], 0),
                 np.array(memories, np.uint32),
                 np.array(dead, np.bool_),
+            )
+            stays = ~np.array(dead, np.bool_)
+            self._crowds.advance(
+                hashes[rows][stays],
+                np.array(memories, np.int64)[stays],
+                np.array(founders, np.bool_)[stays],
+                [memories[place] for place in replacing],
             )
 
     def _replace(self, memories: list[MemoryKey], founders: list[bool], replacing: list[int]) -> list[bool]:

@@ -6,6 +6,7 @@ for good. Token numbers are private to one open index.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
@@ -14,22 +15,49 @@ import numpy.typing as npt
 
 from membatch.plan import MemoryKey
 from membatch.similarity import kernels
+from membatch.similarity.crowd_kernels import flat_digits, purge_rows
+from membatch.similarity.families import Families, Rows, Touches
 
 _MOST_HITS: Final = 1 << 20  # of one batch; past that the batch is decided in parts
 
 
+_NOTHING: Final = np.empty(0, np.int64)
+
+
 class Found(NamedTuple):
-    """Hits as an array (n, 4) of record, row, shared, union; `length` records of the batch are covered."""
+    """Hits as an array (n, 4) of record, row, shared, union; `length` records of the batch are covered.
+
+    What crowds have to do with the batch is left to whoever knows their facts: `touches` has rows counted from the
+    batch's first, and `crowds` the crowd of each record, -1 for none.
+    """
 
     hits: npt.NDArray[np.int64]
     length: int
+    touches: Touches = Touches(_NOTHING, _NOTHING, _NOTHING)
+    crowds: npt.NDArray[np.int64] = _NOTHING
+
+
+def _no_hashes(memories: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    return np.zeros(len(memories), np.uint64)
 
 
 class Join:
-    """Rows of tokens with their postings; a row is a founder, or for the time of a batch a record."""
+    """Rows of tokens with their postings; a row is a founder, or for the time of a batch a record.
 
-    def __init__(self, threshold: Fraction) -> None:
+    A record with `crowd` hits and more makes a crowd of those founders that look alike, if that is not 0.
+    `hashes_of` gives the content hashes of founders that come into one.
+    """
+
+    def __init__(
+        self,
+        threshold: Fraction,
+        crowd: int = 0,
+        hashes_of: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint64]] = _no_hashes,
+    ) -> None:
         self._numerator, self._denominator = threshold.numerator, threshold.denominator
+        self._crowd, self._hashes_of = crowd, hashes_of
+        self.families = Families(self._numerator, self._denominator)
+        self._crowds = _NOTHING  # of the batch in hand, for each record the number of its crowd
         self._size = 0  # rows that are founders
         self._batch = 0  # rows of the batch in hand behind them
         self._tokens = np.zeros(1 << 16, np.int32)
@@ -43,6 +71,7 @@ class Join:
         self._token_keys = np.zeros(1 << 16, np.uint64)
         self._token_numbers = np.zeros(1 << 16, np.int32)
         self._token_count = 0
+        self._has_digit = np.zeros(1 << 15, np.uint8)
         self._list_keys = np.zeros(1 << 14, np.uint64)
         self._lists = np.zeros(1 << 14, np.int32)
         self._starts = np.zeros(1 << 13, np.int64)
@@ -68,7 +97,95 @@ class Join:
         self._append(tokens, scopes)
         self._batch = count
         self._alive[first : first + count] = wanted
+        self._crowds = self._known_crowds(wanted)
         self._insert(first, first + count)
+        hits, length = self._similar(wanted)
+        while len(keys := self._crowded(hits)):
+            self._regroup(keys, wanted)
+            hits, length = self._similar(wanted)
+        touches = Found(hits, length).touches
+        if self.families.crowds:
+            touches = self.families.touched(first + np.flatnonzero(wanted[:length]), self._rows())
+            touches = touches._replace(rows=touches.rows - first)
+        return Found(hits, length, touches, self._crowds)
+
+    def digits(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        """Return, for the records of the batch in hand, their sizes, and their tokens with a digit with the starts."""
+        rows, stop = self._rows(), self._size + self._batch
+        sizes = np.diff(rows.offsets[self._size : stop + 1])
+        starts, digits = np.empty(self._batch + 1, np.int64), np.empty(int(sizes.sum()), np.int32)
+        flat_digits(self._size, stop, rows.tokens, rows.offsets, rows.has_digit, starts, digits)
+        return sizes, starts, digits[: starts[-1]]
+
+    def _rows(self) -> Rows:
+        stop = self._size + self._batch
+        return Rows(self._tokens, self._offsets[: stop + 1], self._scopes[:stop], self._has_digit)
+
+    def _known_crowds(self, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """Return the crowd of each record of the batch; those in one are found by it and not by their postings."""
+        crowds = np.full(self._batch, -1)
+        if self.families.crowds:
+            records = np.flatnonzero(wanted)
+            crowds[records] = self.families.of(self.families.keys_of(self._size + records, self._rows()))
+            self._leave_to_crowds(crowds)
+        return crowds
+
+    def _leave_to_crowds(self, crowds: npt.NDArray[np.int64]) -> None:
+        self._alive[self._size : self._size + self._batch][crowds >= 0] = False
+        for number in np.unique(crowds[crowds >= 0]).tolist():
+            self.families.digits_of(number, self._size + np.flatnonzero(crowds == number), self._rows())
+
+    def _crowded(self, hits: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        """Return the keys of crowds to make: what many of the hits of one record have in common."""
+        if not self._crowd or not len(hits):
+            return np.empty(0, np.uint64)
+        many = np.bincount(hits[:, kernels.RECORD], minlength=self._batch) >= self._crowd
+        if not many.any():
+            return np.empty(0, np.uint64)
+        rows = np.unique(hits[many[hits[:, kernels.RECORD]], kernels.ROW])
+        keys, counts = np.unique(self.families.keys_of(rows, self._rows()), return_counts=True)
+        found: npt.NDArray[np.uint64] = keys[(counts >= self._crowd // 2) & (keys != 0)]
+        return found
+
+    def _regroup(self, keys: npt.NDArray[np.uint64], wanted: npt.NDArray[np.bool_]) -> None:
+        """Make crowds of all founders and records that have some keys."""
+        self._take_out()
+        rows = np.flatnonzero(self._alive[: self._size + self._batch])
+        of_rows = self.families.keys_of(rows, self._rows())
+        first = np.searchsorted(rows, self._size)
+        is_there = np.isin(of_rows, keys)
+        for key in keys:
+            self.families.create(key, int(rows[np.argmax(of_rows == key)]), self._rows())
+        numbers = self.families.of(of_rows)
+        self._crowds[rows[first:] - self._size] = numbers[first:]
+        self._leave_to_crowds(self._crowds)
+        moved, numbers = rows[:first][is_there[:first]], numbers[:first][is_there[:first]]
+        for number in np.unique(numbers).tolist():
+            members = moved[numbers == number]
+            memories = self._memories[members].astype(np.int64)
+            digits = self.families.digits_of(number, members, self._rows())
+            self.families.crowds[number].add(memories, self._hashes_of(memories), digits)
+        self._alive[moved] = False
+        purge_rows(
+            moved,
+            self._tokens,
+            self._offsets,
+            self._scopes,
+            self._alive,
+            self._numerator,
+            self._denominator,
+            self._list_keys,
+            self._lists,
+            self._starts,
+            self._lengths,
+            self._slab,
+            np.zeros(int(self._state[0]), np.bool_),
+        )
+        self._insert(self._size, self._size + self._batch)
+
+    def _similar(self, wanted: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], int]:
+        """Return the hits of the batch in hand, and how many of its records they are of."""
+        first, count = self._size, self._batch
         if self._stamp + count > np.iinfo(np.int32).max:
             self._seen[:] = -1
             self._stamp = 0
@@ -101,7 +218,7 @@ class Join:
             parts.append(found[:hits].copy())
             total += hits
         self._stamp += count
-        return Found(np.concatenate(parts) if parts else np.empty((0, 4), np.int64), row - first)
+        return np.concatenate(parts) if parts else np.empty((0, 4), np.int64), row - first
 
     def memory_of(self, row: int) -> MemoryKey:
         """Return the memory of a row, 0 for a record of the batch."""
@@ -112,40 +229,59 @@ class Join:
         """How many rows are founders; a hit's row from there on is a record of the batch."""
         return self._size
 
-    def keep(self, founders: list[tuple[int, MemoryKey]]) -> None:
-        """End the batch in hand: its founders (record, memory) stay, its other rows go."""
+    def keep(self, founders: list[tuple[int, MemoryKey]], hashes: npt.NDArray[np.uint64] | None = None) -> None:
+        """End the batch in hand: its founders (record, memory) stay, its other rows go.
+
+        `hashes` are the content hashes of the batch's records.
+        """
         first = self._size
+        self._take_out()
+        records = np.array([record for record, _ in founders], np.int64)
+        memories = np.array([memory for _, memory in founders], np.int64)
+        crowds = self._crowds[records]
+        for number in np.unique(crowds[crowds >= 0]).tolist():
+            there = crowds == number
+            digits = self.families.digits_of(number, first + records[there], self._rows())
+            known = _no_hashes(records) if hashes is None else hashes[records]
+            self.families.crowds[number].add(memories[there], known[there], digits)
+        records, memories = records[crowds < 0], memories[crowds < 0]
+        stays = np.zeros(self._batch, np.bool_)
+        stays[records] = True
+        offsets = self._offsets[first : first + self._batch + 1]
+        sizes, begin, end = np.diff(offsets), int(offsets[0]), int(offsets[-1])
+        kept = self._tokens[begin:end][np.repeat(stays, sizes)]
+        self._tokens[begin : begin + len(kept)] = kept
+        self._size = first + len(records)
+        here = slice(first, self._size)
+        self._offsets[first + 1 : self._size + 1] = begin + np.cumsum(sizes[stays])
+        self._scopes[here] = self._scopes[first : first + self._batch][stays]
+        self._signatures[here] = self._signatures[first : first + self._batch][stays]
+        self._memories[here] = memories
+        self._alive[here] = True
+        self._batch = 0
+        self._insert(first, self._size)
+
+    def _take_out(self) -> None:
+        """Take the rows of the batch in hand out of the postings."""
         kernels.take_out_rows(
-            first,
-            first + self._batch,
+            self._size,
+            self._size + self._batch,
             self._tokens,
             self._offsets,
             self._scopes,
+            self._alive,
             self._numerator,
             self._denominator,
             self._list_keys,
             self._lists,
             self._lengths,
         )
-        stays = np.zeros(self._batch, np.bool_)
-        stays[[record for record, _ in founders]] = True
-        offsets = self._offsets[first : first + self._batch + 1]
-        sizes, begin, end = np.diff(offsets), int(offsets[0]), int(offsets[-1])
-        kept = self._tokens[begin:end][np.repeat(stays, sizes)]
-        self._tokens[begin : begin + len(kept)] = kept
-        self._size = first + len(founders)
-        here = slice(first, self._size)
-        self._offsets[first + 1 : self._size + 1] = begin + np.cumsum(sizes[stays])
-        self._scopes[here] = self._scopes[first : first + self._batch][stays]
-        self._signatures[here] = self._signatures[first : first + self._batch][stays]
-        self._memories[here] = [memory for _, memory in founders]
-        self._alive[here] = True
-        self._batch = 0
-        self._insert(first, self._size)
 
     def retire(self, memories: list[MemoryKey]) -> None:
         """Take the founders of memories out: other records have replaced them."""
         self._alive[: self._size] &= ~np.isin(self._memories[: self._size], memories)
+        for crowd in self.families.crowds:
+            crowd.retire(memories)
 
     def load(self, tokens: list[bytes], scopes: npt.NDArray[np.int32], memories: npt.NDArray[np.uint32]) -> None:
         """Enter founders for good."""
@@ -165,8 +301,9 @@ class Join:
         self._grow_table("_token_keys", "_token_numbers", self._token_count + len(hashes))
         numbers = self._tokens[begin : begin + len(hashes)]
         known = self._token_count
+        self._has_digit = _grown(self._has_digit, self._token_count + len(hashes))
         self._token_count = kernels.number_tokens(
-            hashes, self._token_keys, self._token_numbers, self._token_count, numbers
+            hashes, self._token_keys, self._token_numbers, self._token_count, self._has_digit, numbers
         )
         if known == 0:
             self._rank(numbers)
@@ -184,6 +321,7 @@ class Join:
         used = self._token_keys != 0
         self._token_numbers[used] = rank[self._token_numbers[used]]
         numbers[:] = rank[numbers]
+        self._has_digit[rank] = self._has_digit[: self._token_count].copy()
 
     def _insert(self, first: int, stop: int) -> None:
         row = first
@@ -194,6 +332,7 @@ class Join:
                 self._tokens,
                 self._offsets,
                 self._scopes,
+                self._alive,
                 self._numerator,
                 self._denominator,
                 self._list_keys,

@@ -31,6 +31,8 @@ _FNV_PRIME = np.uint64(0x100000001B3)
 # Classes of characters, as `similarity.tokens` lays them down.
 SEPARATOR, WORD, SYMBOL, UNSPACED = 0, 1, 2, 3
 
+_ZERO, _NINE = ord("0"), ord("9")
+
 # What `found` holds of a hit, in its columns.
 RECORD, ROW, SHARED, UNION = 0, 1, 2, 3
 
@@ -61,6 +63,7 @@ def _ceil_ratio(numerator, amount, denominator):
 def hash_tokens(characters, starts, classes, hashes, ends):
     """Write the token hashes of each text, sorted and each once; `ends` gets where each text's hashes end.
 
+    The lowest bit of a hash says whether the word has a digit; two words are told apart by the other 63.
     `characters` are the code points of all texts, `starts` (n + 1) where each begins; `hashes` has room for
     one token a character.
     """
@@ -73,26 +76,28 @@ def hash_tokens(characters, starts, classes, hashes, ends):
             if kind == SEPARATOR:
                 place += 1
             elif kind == SYMBOL:
-                hashes[at] = _mixed(np.uint64(characters[place]) ^ (np.uint64(1) << np.uint64(40)))
+                hashes[at] = _mixed(np.uint64(characters[place]) ^ (np.uint64(1) << np.uint64(40))) & ~np.uint64(1)
                 at += 1
                 place += 1
             elif kind == WORD:
-                value = _FNV_BASIS
+                value, has_digit = _FNV_BASIS, np.uint64(0)
                 while place < stop and classes[characters[place]] == WORD:
+                    if _ZERO <= characters[place] <= _NINE:
+                        has_digit = np.uint64(1)
                     value = (value ^ np.uint64(characters[place])) * _FNV_PRIME
                     place += 1
-                hashes[at] = _mixed(value)
+                hashes[at] = (_mixed(value) & ~np.uint64(1)) | has_digit
                 at += 1
             else:
                 run = place
                 while place < stop and classes[characters[place]] == UNSPACED:
                     place += 1
                 if place - run == 1:
-                    hashes[at] = _mixed(np.uint64(characters[run]) ^ (np.uint64(1) << np.uint64(41)))
+                    hashes[at] = _mixed(np.uint64(characters[run]) ^ (np.uint64(1) << np.uint64(41))) & ~np.uint64(1)
                     at += 1
                 for left in range(run, place - 1):
                     pair = (np.uint64(characters[left]) << np.uint64(21)) | np.uint64(characters[left + 1])
-                    hashes[at] = _mixed(pair ^ (np.uint64(1) << np.uint64(42)))
+                    hashes[at] = _mixed(pair ^ (np.uint64(1) << np.uint64(42))) & ~np.uint64(1)
                     at += 1
         if at - first > 1:
             tokens = hashes[first:at]
@@ -107,7 +112,7 @@ def hash_tokens(characters, starts, classes, hashes, ends):
 
 
 @_compile
-def number_tokens(hashes, keys, numbers, count, out):
+def number_tokens(hashes, keys, numbers, count, has_digit, out):
     """Give each token hash its number; a new one gets the next number. Returns how many numbers there are."""
     mask = keys.size - 1
     for at in range(hashes.size):
@@ -117,6 +122,7 @@ def number_tokens(hashes, keys, numbers, count, out):
             if keys[slot] == 0:
                 keys[slot] = key
                 numbers[slot] = count
+                has_digit[count] = hashes[at] & np.uint64(1)
                 count += 1
                 break
             slot = (slot + 1) & mask
@@ -175,6 +181,7 @@ def insert_rows(
     tokens,
     offsets,
     scopes,
+    alive,
     numerator,
     denominator,
     keys,
@@ -186,14 +193,14 @@ def insert_rows(
     slab,
     free,
 ):
-    """Enter rows first..stop into the postings. Returns the row to go on with when room has run out.
+    """Enter the live ones of rows first..stop into the postings. Returns the row to go on with when room has run out.
 
     state: [0] number of lists, [1] end of the slab. A list doubles when it is full; what it leaves is kept
     for other lists, by size, in `free`.
     """
     for row in range(first, stop):
         begin, size = offsets[row], offsets[row + 1] - offsets[row]
-        if size == 0:
+        if size == 0 or not alive[row]:
             continue
         prefix = size - _ceil_ratio(numerator, size, denominator) + 1
         # The worst case: each prefix token starts a list, or each list doubles.
@@ -249,11 +256,11 @@ def _double(number, starts, capacities, slab, free, state, length):
 
 
 @_compile
-def take_out_rows(first, stop, tokens, offsets, scopes, numerator, denominator, keys, lists, lengths):
+def take_out_rows(first, stop, tokens, offsets, scopes, alive, numerator, denominator, keys, lists, lengths):
     """Take the newest rows out of the postings again, the last first: their entries end the lists."""
     for row in range(stop - 1, first - 1, -1):
         begin, size = offsets[row], offsets[row + 1] - offsets[row]
-        if size == 0:
+        if size == 0 or not alive[row]:
             continue
         prefix = size - _ceil_ratio(numerator, size, denominator) + 1
         for position in range(prefix):

@@ -108,6 +108,26 @@ class Known:
             row = int(self._following[row])
         return sorted(memories)
 
+    def founding(self, row: int) -> list[tuple[MemoryKey, bool]]:
+        """Return what `led_to` does, each with whether the hash is its founder's."""
+        found: dict[MemoryKey, bool] = {}
+        while row >= 0:
+            if not self._dead[row]:
+                memory = MemoryKey(int(self._memories[row]))
+                found[memory] = found.get(memory, False) or bool(self._ids[row])
+            row = int(self._following[row])
+        return sorted(found.items())
+
+    def founder_hashes(self, memories: npt.NDArray[np.int64]) -> UInts:
+        """Return the content hashes of the founders of memories, 0 where that is not sure."""
+        rows = np.flatnonzero(np.isin(self._memories[: self._size], memories))
+        rows = rows[(self._ids[rows] != 0) & ~self._dead[rows]]
+        rows = rows[np.argsort(self._memories[rows], kind="stable")]
+        if not len(rows):
+            return np.zeros(len(memories), np.uint64)
+        at = np.minimum(np.searchsorted(self._memories[rows], memories), len(rows) - 1)
+        return np.where(self._memories[rows][at] == memories, self._hashes[rows][at], 0).astype(np.uint64)
+
     def _memories_of(self, rows: Rows) -> npt.NDArray[np.int64]:
         if not self._size:
             return np.zeros(len(rows), np.int64)

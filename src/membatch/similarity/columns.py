@@ -1,0 +1,79 @@
+"""The columns that compiled code reads of crowds: facts as small integers, and what decides.
+
+Rule: arrays and constants only, so that nothing is compiled where there is no crowd.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+UNKNOWN: Final = -1  # instead of a row of the table of whos
+NEVER, FOREVER = -(2**63), 2**63 - 1
+DAY: Final = 86_400_000_000  # microseconds
+NOBODY: Final = -1  # instead of a subject
+
+# Guards as numbers, in the order of their table; a mask has the bit 1 << number of each that is asked.
+NONE, SUBJECT, PARTICIPANTS, WHEN, NUMBERS = 0, 1, 2, 3, 4
+OUTCOMES: Final = 5
+EXAMPLES: Final = 5  # of refusals, for each guard
+
+
+class Whos(NamedTuple):
+    """Distinct answers to "of whom, and when does it hold": a row each; `people` is flat, `begins` has one more."""
+
+    subjects: Any  # int32, NOBODY where none is given
+    people: Any  # int32, sorted in each row
+    begins: Any  # int32
+    since: Any  # int64 microseconds, NEVER where it is not said
+    until: Any  # int64 microseconds, FOREVER where it is not said
+
+
+class Columns(NamedTuple):
+    """The members of a crowd, one a place."""
+
+    who: Any  # int32: a row of the table of whos, or UNKNOWN
+    time: Any  # int64: when it happened in microseconds, NEVER where it is not said
+    numbers: Any  # int32: a hash of the numbers in the summary
+    contents: Any  # int32: the same of the content, 0 where there is none
+    hashes: Any  # uint64: the content hash, 0 where it does not count
+    memories: Any  # int64: the memory, 0 for what is none
+    digits: Any  # int32 (n, k): the tokens with a digit
+
+
+class Asked(NamedTuple):
+    """The records of a batch: the same facts, how many tokens each has, and its tokens with a digit, flat."""
+
+    who: Any
+    time: Any
+    numbers: Any
+    contents: Any
+    hashes: Any
+    sizes: Any  # int64
+    starts: Any  # int64, one more
+    digits: Any  # int32
+
+
+class Rule(NamedTuple):
+    """What decides in one crowd: the guards asked, the threshold, how many tokens a member has, the oldest memory."""
+
+    mask: int
+    numerator: int
+    denominator: int
+    size: int
+    oldest: int
+
+
+class Led(NamedTuple):
+    """Members to which content hashes lead that are not their founder's, by hash; `stamps` is as long as the crowd."""
+
+    hashes: Any  # uint64, sorted
+    members: Any  # int64
+    stamps: Any  # int64, zeros
+
+
+class Rank(NamedTuple):
+    """The candidate that was chosen: a guard's refusals count for those that come before it."""
+
+    shared: int
+    union: int
+    memory: int

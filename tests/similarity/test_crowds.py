@@ -1,0 +1,168 @@
+"""What compiled code refuses is what the guards refuse: the same plans, counts and scores as pair by pair."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from membatch.config import Config, DedupSettings
+from membatch.decide import decide, rules_of
+from membatch.patch import apply
+from membatch.plan import (
+    Batch,
+    Checkpoint,
+    Hold,
+    Insert,
+    MemoryKey,
+    Merge,
+    Plan,
+    Position,
+    RawBatch,
+    Reject,
+    StoredRow,
+    sliced,
+)
+from membatch.prepare import Prepare
+from membatch.similarity.index import Index
+from membatch.similarity.tokens import tokenize
+
+ALL = 10**9  # a crowd that never comes together
+
+
+def config(**dedup: Any) -> Config:
+    return Config(format="membatch", dedup=msgspec.convert({"threshold": "0.6", **dedup}, DedupSettings))
+
+
+class Loaded:
+    """Memories in a dictionary, filled batch by batch as a run fills a store."""
+
+    def __init__(self, settings: Config, crowd: int) -> None:
+        self.rules = rules_of(settings)
+        self.index = Index(settings.dedup.strategy, self.rules.threshold, self.rules.guards, crowd)
+        self.prepare = Prepare(settings, "membatch", tokenize if settings.dedup.strategy == "similar" else None)
+        self.rows: dict[MemoryKey, StoredRow] = {}
+        self.steps: list[Any] = []
+        self.refusals: Counter[str] = Counter()
+        self.scores: Counter[Fraction] = Counter()
+        self.fetched = 0
+        self.plans = 0
+
+    def fetch(self, keys: Iterable[MemoryKey]) -> dict[MemoryKey, StoredRow]:
+        return {key: self.rows[key] for key in keys}
+
+    def load(self, values: list[Any], size: int) -> Loaded:
+        items = [json.dumps(value).encode() for value in values]
+        positions = [Position(0, number, 0) for number in range(len(items))]
+        whole = self.prepare(RawBatch(items=items, positions=positions, rejected={}, skip=0, after=Checkpoint()))
+        start = 0
+        while start < len(whole):
+            start += self.commit(sliced(whole, start, start + size))
+        return self
+
+    def commit(self, batch: Batch) -> int:
+        hits = self.index.find(batch, self.fetch)
+        batch = sliced(batch, 0, hits.length)
+        rows = self.fetch(hits.memories())
+        self.fetched += len(rows)
+        next_key = MemoryKey(len(self.rows) + 1)
+        plan = decide(batch, hits, rows, self.rules, next_key=next_key, first_of_run=MemoryKey(1))
+        self.take(plan)
+        self.index.advance(plan)
+        self.plans += 1
+        return len(plan.steps)
+
+    def take(self, plan: Plan) -> None:
+        batch = plan.batch
+        for step in plan.steps:
+            match step:
+                case Insert(record, key) | Hold(record, key):
+                    self.rows[key] = StoredRow(
+                        key, batch.ids[record], batch.scopes[record], batch.records[record], None
+                    )
+                case Merge(_, memory):
+                    row = self.rows[memory]
+                    document = apply(msgspec.json.decode(row.record), step.forward)
+                    text = msgspec.json.encode(document, order="deterministic")
+                    self.rows[memory] = StoredRow(memory, row.id, row.scope, text, step.stated)
+            told = Reject(0, step.rejection) if isinstance(step, Reject) else step
+            self.steps.append(msgspec.structs.replace(told, record=len(self.steps)))
+        for counts in plan.refusals.values():
+            self.refusals.update(counts)
+        for scores in plan.scores.values():
+            for (shared, union), amount in scores.items():
+                self.scores[Fraction(shared, union)] += amount
+
+
+words = st.sampled_from(["tea", "Anna", "lake", "5", "6", "7", "B12", "forty", "🍎", "not"])
+dates = st.sampled_from(
+    ["2024-05-01T00:00:00Z", "2024-05-01T20:00:00Z", "2024-05-02T12:00:00Z", "2024-05-04T00:00:00Z"]
+)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> dict[str, Any]:
+    text = " ".join(["the rate was", *draw(st.lists(words, min_size=0, max_size=3)), draw(st.sampled_from(["", "!"]))])
+    record: dict[str, Any] = {"summary": text}
+    for name, values in {
+        "confidence": st.sampled_from([0.2, 0.5, 0.8]),
+        "occurred_at": dates,
+        "valid_from": dates,
+        "valid_until": st.sampled_from(["2024-05-04T00:00:00Z", "2024-05-09T00:00:00Z"]),
+        "content": st.sampled_from(["a 5", "a 6", "b"]),
+        "updated_at": dates,
+        "id": st.sampled_from(["i1", "i2", "i3"]),
+        "tags": st.sampled_from([["x"], ["y"]]),
+    }.items():
+        if draw(st.integers(0, 4)) == 0:
+            record[name] = draw(values)
+    people = draw(st.lists(st.sampled_from(["p1", "p2", "p3"]), unique=True, max_size=2))
+    if people:
+        record["participants"] = [{"id": name} for name in people]
+        if draw(st.booleans()):
+            record["subject"] = people[0]
+    if record.get("valid_from", "") > record.get("valid_until", "3"):
+        del record["valid_from"]
+    return record
+
+
+guards = st.sampled_from(
+    [
+        None,
+        ["when"],
+        ["numbers"],
+        ["subject", "participants", "when"],
+        ["subject", "numbers", "names"],
+        ["participants", "substitution"],
+        [],
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(records(), max_size=40),
+    st.lists(records(), max_size=20),
+    st.sampled_from([1, 3, 10, 100]),
+    st.sampled_from(["similar", "exact"]),
+    guards,
+    st.sampled_from(["newer", "update"]),
+)
+def test_plans_are_the_same_with_and_without_crowds(
+    first: list[Any], second: list[Any], size: int, strategy: str, names: list[str] | None, same_id: str
+) -> None:
+    options = {"strategy": strategy, "same_id": same_id, **({} if names is None else {"guards": names})}
+    one, other = (Loaded(config(**options), crowd) for crowd in (ALL, 2))
+    for values in (first, second):
+        one.load(values, size)
+        other.load(values, size)
+    assert other.steps == one.steps
+    assert other.rows == one.rows
+    assert other.scores == one.scores
+    assert other.refusals == one.refusals
