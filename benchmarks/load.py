@@ -12,6 +12,7 @@ median counts.
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import shutil
@@ -89,6 +90,7 @@ def main() -> None:
     if arguments.bare:
         bare_load(Path(arguments.bare[0]), Path(arguments.bare[1]))
         return
+    compileall.compile_dir(str(resources.files("membatch")), quiet=2)  # as an installer does
     data = Path("bench-data")
     data.mkdir(exist_ok=True)
     name = f"{arguments.count}-{arguments.exact}-{arguments.near}-{arguments.bad}.jsonl"

@@ -134,8 +134,10 @@ class _Decider:
             self._keep_examples(self._refusing.examples)
         steps: list[Step] = []
         try:
-            while len(steps) < len(self._batch) and not self._ends:
-                steps.append(self._step(len(steps)))
+            for record in range(len(self._batch)):
+                steps.append(self._step(record))
+                if self._ends:
+                    break
         except MemoryError:
             raise
         except Exception as error:
@@ -157,7 +159,7 @@ class _Decider:
             return Reject(record, rejection)
         if self._alone[record]:
             key = self._next_key
-            self._next_key = MemoryKey(key + 1)
+            self._next_key += 1  # type: ignore[assignment]  # hot: a NewType's call takes longer
             return Insert(record, key)
         digest = batch.digests[record]
         known = self._by_digest.get(digest) or self._hits.by_digest.get(record)

@@ -314,6 +314,11 @@ class Plan(msgspec.Struct, kw_only=True):
     scores: dict[int, dict[tuple[int, int], int]]  # record -> (shared, union) of the candidates found -> how many
     refused: Sequence[Refused] = ()  # a few examples of each guard
     before: Mapping[MemoryKey, StoredRow] = {}  # stored memories that the steps may change, as they were
+    others: Sequence[Step] = ()  # the steps but the inserts: most are, and there is no more to them
+
+    def __post_init__(self) -> None:
+        """Pick the other steps out, once for all who look at them only."""
+        self.others = [step for step in self.steps if type(step) is not Insert]
 
     def prefix(self, length: int) -> Plan:
         """Return the plan of the first `length` records."""

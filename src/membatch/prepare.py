@@ -216,6 +216,7 @@ class Prepare:
         decode = validator.decoder
         for number, record in enumerate(found.records):
             memory, odd_numbers = None, False
+            has_escapes = record.find(_BACKSLASH) >= 0
             if number not in rejections:
                 outcome: Valid | Invalid | None = None
                 try:
@@ -224,7 +225,7 @@ class Prepare:
                     outcome = validator.second_look(record)
                     decode = validator.decoder
                 else:
-                    if not is_plain(memory) or (record.find(_BACKSLASH) >= 0 and NUL in record):
+                    if not is_plain(memory) or (has_escapes and NUL in record):
                         outcome = validator.settled(memory, record)
                 if outcome is not None:
                     if STEPS.up and isinstance(outcome, Invalid):
@@ -249,7 +250,7 @@ class Prepare:
             identity, memory.id = memory.id, None
             encoded = encode_record(memory)
             digest = digest_of(memory, encoded, odd_numbers=odd_numbers)
-            summary = canonical_text(memory.summary, has_controls=record.find(_BACKSLASH) >= 0)
+            summary = canonical_text(memory.summary, has_controls=has_escapes)
             if identity is None:
                 identity = derived_id(memory, scope, digest)
             ids.append(identity)

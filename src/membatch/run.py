@@ -108,18 +108,28 @@ class Breaker:
         self._read, self._rejected = other._read, other._rejected
         self._by_category = dict(other._by_category)
 
-    def count(self, categories: Iterable[Category | None]) -> int | None:
-        """Count records by the category of their rejection; return how many there are up to the breaking one."""
-        for number, category in enumerate(categories, 1):
-            self._read += 1
-            if category is not None:
-                self._rejected += 1
-                self._by_category[category] = self._by_category.get(category, 0) + 1
-                if self.is_broken():
-                    return number
-            elif self._read == self._settings.min_sample and self.is_broken():
-                return number
+    def count(self, length: int, rejected: Iterable[tuple[int, Category]]) -> int | None:
+        """Count records, the rejected ones of them (number from 0, in order) by category.
+
+        Returns how many there are up to the one that breaks the tolerance, or None. Between rejections it can
+        break only where the sample for the rate becomes large enough.
+        """
+        begun, sample = self._read, self._settings.min_sample
+        for record, category in rejected:
+            if self._read < sample <= begun + record and self._is_broken_at(sample):
+                return sample - begun
+            self._rejected += 1
+            self._by_category[category] = self._by_category.get(category, 0) + 1
+            if self._is_broken_at(begun + record + 1):
+                return record + 1
+        if self._read < sample <= begun + length and self._is_broken_at(sample):
+            return sample - begun
+        self._read = begun + length
         return None
+
+    def _is_broken_at(self, read: int) -> bool:
+        self._read = read
+        return self.is_broken()
 
 
 class Stop:
@@ -332,7 +342,7 @@ class Loader:
                 self._refusals += 1
                 guilty = refused_step(self._store, plan, error)
                 plan = self._decide(self._without(plan.batch, guilty, error), hits, rows)
-        self._next_key = MemoryKey(self._next_key + sum(1 for step in plan.steps if hasattr(step, "key")))
+        self._next_key = MemoryKey(self._next_key + tally.counts.inserted + tally.counts.held)
         with self._clock.stage("match"):
             self._index.advance(plan)
         return plan, tally, is_broken
@@ -369,7 +379,8 @@ class Loader:
         origin: Origin | None,
     ) -> tuple[Plan, Tally, bool]:
         trial = breaker.copy()
-        cut = trial.count([step.rejection.category if isinstance(step, Reject) else None for step in plan.steps])
+        rejected = [step for step in plan.others if isinstance(step, Reject)]
+        cut = trial.count(len(plan.steps), [(step.record, step.rejection.category) for step in rejected])
         if cut is not None:
             plan = plan.prefix(cut)
         tally = tally_of(plan, breaker.read)
@@ -394,8 +405,8 @@ class Loader:
                 tally.rollbacks += 1
                 time.sleep(FIRST_BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
         breaker.become(trial)
-        for step in plan.steps:
-            if isinstance(step, Reject) and step.rejection.code == "id-conflict" and step.rejection.digest:
+        for step in rejected[: tally.counts.rejected]:
+            if step.rejection.code == "id-conflict" and step.rejection.digest:
                 self._refused.add(step.rejection.digest)
         return plan, tally, cut is not None
 

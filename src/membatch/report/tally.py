@@ -136,9 +136,8 @@ def tally_of(plan: Plan, before: int = 0) -> Tally:
     counts = tally.counts
     counts.read = length
     rejections: list[Rejection] = []
-    others = [step for step in plan.steps if type(step) is not Insert]  # most are, and there is no more to them
-    counts.inserted = length - len(others)
-    for step in others:
+    counts.inserted = length - len(plan.others)
+    for step in plan.others:
         match step:
             case Duplicate(record, _):
                 counts.duplicates += 1

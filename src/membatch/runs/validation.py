@@ -49,7 +49,9 @@ class Pass:
         with closing(clock), Stop().listening() as stop, collected_by_batch():
             for batch in prepared(self._raws, prepare, config.batch.workers, clock):
                 before = breaker.read
-                cut = breaker.count([_category(batch.rejections.get(record)) for record in range(len(batch))])
+                cut = breaker.count(
+                    len(batch), [(record, why.category) for record, why in sorted(batch.rejections.items())]
+                )
                 count = len(batch) if cut is None else cut
                 self._count(batch, count, before)
                 yield batch, count
@@ -106,10 +108,6 @@ def validate(
     for _ in check.batches():
         pass
     return check.report()
-
-
-def _category(rejection: Rejection | None) -> Any:
-    return None if rejection is None else rejection.category
 
 
 def _live_sample(rejection: Rejection, position: Position, names: list[str], redact: bool) -> dict[str, Any]:

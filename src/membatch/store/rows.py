@@ -54,7 +54,7 @@ class _Writer:
 
     def write(self, plan: Plan) -> Rows:
         rows, batch = self._rows, self._batch
-        touched = {step.memory for step in plan.steps if isinstance(step, Merge)}
+        touched = {step.memory for step in plan.others if isinstance(step, Merge)}
         ids, scopes, records = batch.ids, batch.scopes, batch.records
         digests, content_hashes, id_hashes = batch.digests, batch.content_hashes, self._id_hashes
         add_memory, add_founder, batch_key = rows.memories.append, rows.founders.append, self._key
