@@ -160,6 +160,15 @@ def test_batches_of_another_size_than_asked_for_do_not_mislead() -> None:
     assert climber.size == 10_000
 
 
+def test_parts_of_a_batch_that_was_prepared_at_another_size_do_not_mislead() -> None:
+    climber, machine = started(), Machine(COSTS["linear"])
+    machine.run(climber, 20)
+    for _ in range(20):  # its preparing is not in what each part costs
+        assert climber.observe(Observation(10_000, 0.1, 0.01, 0, prepared=20_000)) is None
+    machine.run(climber, SETTLED_WITHIN)
+    assert climber.size == 10_000
+
+
 @pytest.mark.parametrize(("least", "most", "first"), [(100, 50_000, 10_000), (1, 7, 7), (20_000, 50_000, 20_000)])
 def test_it_starts_at_ten_thousand_within_its_bounds(least: int, most: int, first: int) -> None:
     assert Climber(Limits(least, most, GB)).size == first

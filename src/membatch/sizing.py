@@ -50,6 +50,7 @@ class Observation(NamedTuple):
     commit_seconds: float  # of writing and committing: how long the store was locked
     memory_bytes: int
     retries: int = 0
+    prepared: int | None = None  # records prepared together, where more than were written: parts of these cost less
 
 
 class Changed(NamedTuple):
@@ -100,7 +101,8 @@ class Climber:
             self._barred = self._limits.most + 1
             if self._settled:
                 self._begin_anew()
-        is_new, self._fitted = not self._fitted, abs(seen.records - self.size) <= 0.1 * self.size
+        together = seen.records if seen.prepared is None else seen.prepared
+        is_new, self._fitted = not self._fitted, abs(together - self.size) <= 0.1 * self.size
         if not self._fitted or is_new:
             return None  # the end of the input, or a batch that was read, or that follows one, before the size changed
         if self._batches <= _PATIENCE:
