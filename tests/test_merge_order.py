@@ -42,7 +42,11 @@ def without_nulls(value: Any) -> Any:
 
 
 people = st.lists(
-    st.fixed_dictionaries({"id": st.sampled_from("pqr"), "aliases": names}), unique_by=lambda one: one["id"], max_size=3
+    st.fixed_dictionaries(
+        {"id": st.sampled_from("pqr"), "aliases": names, "name": st.none() | texts, "role": st.none() | texts}
+    ),
+    unique_by=lambda one: one["id"],
+    max_size=3,
 )
 markers = st.lists(
     st.fixed_dictionaries({"type": st.just("word"), "text": st.sampled_from("xyz"), "confidence": st.none() | shares}),
@@ -71,6 +75,7 @@ records_ = st.fixed_dictionaries(
         "emotional_context": st.fixed_dictionaries(
             {
                 "primary": st.none() | texts,
+                "primary_raw": st.none() | texts,
                 "intensity": st.none() | shares,
                 "valence": st.none() | shares,
                 "themes": names,
@@ -80,7 +85,9 @@ records_ = st.fixed_dictionaries(
                 "temporal": st.dictionaries(st.sampled_from("ab"), st.integers(0, 2)),
             }
         ),
-        "relationship_dynamics": st.fixed_dictionaries({"pattern": st.none() | texts, "strength": st.none() | shares}),
+        "relationship_dynamics": st.fixed_dictionaries(
+            {**dict.fromkeys(("pattern", "quality", "balance"), st.none() | texts), "strength": st.none() | shares}
+        ),
     }
 ).map(without_nulls)
 several = st.lists(records_, min_size=2, max_size=6)
@@ -176,7 +183,10 @@ CONFIDENT = (
     "extracted_at",
     "source",
     "emotional_context.primary",
+    "emotional_context.primary_raw",
     "relationship_dynamics.pattern",
+    "relationship_dynamics.quality",
+    "relationship_dynamics.balance",
 )
 
 
@@ -198,6 +208,11 @@ def test_what_the_surest_record_states_is_kept_in_any_order(both: tuple[list[Rec
     for name in CONFIDENT:
         if at(surest, name) is not None:
             assert at(one, name) == at(other, name) == at(surest, name)
+    known = [{person["id"]: person for person in it.get("participants", [])} for it in (surest, one, other)]
+    for identity, person in known[0].items():
+        for name in ("name", "role"):
+            if name in person:
+                assert known[1][identity][name] == known[2][identity][name] == person[name]
 
 
 @pytest.mark.parametrize("name", ["content", *CONFIDENT])

@@ -310,16 +310,16 @@ class Loader:
                     for observer in observers:
                         observer(plan, tally)
                     gc.collect(1)
-                    self._resize(tally)
+                    self._resize(tally, len(whole))
                     if is_broken:
                         return Outcome("stopped", tallies)
                     if stop.requested:
                         return Outcome("interrupted", tallies)
         return Outcome("done", tallies)
 
-    def _resize(self, tally: Tally) -> None:
+    def _resize(self, tally: Tally, prepared: int) -> None:
         cost = tally.cpu_seconds + self._waited
-        seen = Observation(tally.counts.read, cost, self._locked, tally.rss_bytes, tally.retries)
+        seen = Observation(tally.counts.read, cost, self._locked, tally.rss_bytes, tally.retries, prepared)
         changed = self._sizer.observe(seen)
         if changed is not None:
             self._change = Change(*changed)

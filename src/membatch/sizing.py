@@ -7,9 +7,9 @@ What a batch cost is the CPU time of the process and the wait for its commit, no
 on whoever else has the machine, and the clock of a busy one differs by a factor of three for the same work.
 
 The climb: let a short load be, then measure a few batches, try twice the size (the most where that is near), go on
-while a record gets cheaper by more than the noise; where the first try up gains nothing, try half; then stay. It
-begins anew only when a record's cost has clearly changed for good, or a size that was barred for a while is free
-again, so that it does not oscillate.
+while a record gets cheaper by more than the noise, also beside the size before measured once more; where the first
+try up gains nothing, try half; then stay. It begins anew only when a record's cost has clearly changed for good, or
+a size that was barred for a while is free again, so that it does not oscillate.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Observation(NamedTuple):
     commit_seconds: float  # of writing and committing: how long the store was locked
     memory_bytes: int
     retries: int = 0
+    prepared: int | None = None  # records prepared together, where more than were written: parts of these cost less
 
 
 class Changed(NamedTuple):
@@ -80,8 +81,9 @@ class Climber:
         self._batches = 0
         self._fitted = False  # whether the latest batch had this size; its successor bears the cost of writing it
         self._costs: list[float] = []  # seconds a record, of the batches at this size
-        self._best: tuple[int, float] | None = None
-        self._noise = 0.0
+        self._best: tuple[int, float] | None = None  # the size, and what a record cost
+        self._tried: tuple[int, float] | None = None  # what seemed better, until the best was measured again
+        self._noise = self._tried_noise = 0.0
         self._up, self._may_turn, self._settled = True, True, False
         self._slow_commits = 0
         self._ceiling = limits.most  # by memory, for good
@@ -99,7 +101,8 @@ class Climber:
             self._barred = self._limits.most + 1
             if self._settled:
                 self._begin_anew()
-        is_new, self._fitted = not self._fitted, abs(seen.records - self.size) <= 0.1 * self.size
+        together = seen.records if seen.prepared is None else seen.prepared
+        is_new, self._fitted = not self._fitted, abs(together - self.size) <= 0.1 * self.size
         if not self._fitted or is_new:
             return None  # the end of the input, or a batch that was read, or that follows one, before the size changed
         if self._batches <= _PATIENCE:
@@ -131,7 +134,7 @@ class Climber:
         return self._go(max(size, self._limits.least), reason)
 
     def _begin_anew(self) -> None:
-        self._costs, self._best = [], None
+        self._costs, self._best, self._tried = [], None, None
         self._up, self._may_turn, self._settled = True, True, False
 
     def _go(self, size: int, reason: str) -> Changed | None:
@@ -143,24 +146,47 @@ class Climber:
     def _climb(self) -> Changed | None:
         if len(self._costs) < _FEW:
             return None
-        cost = median(self._costs)
+        cost, noise = median(self._costs), _noise(self._costs)
         if self._best is None:
-            self._best, self._noise = (self.size, cost), _noise(self._costs)
+            self._best, self._noise = (self.size, cost), noise
             return self._try_next("trying")
+        if self._tried is not None:
+            return self._confirm(self._best[0], self._tried, cost)
         size, best = self._best
         ratio = cost / best
-        if _CLEAR[0] < ratio < _CLEAR[1] and len(self._costs) < _ENOUGH:
+        if self._is_unclear(ratio):
             return None
-        noise = _noise(self._costs)
-        if ratio < 1 - max(_GAIN, min(_MOST_NOISE, max(noise, self._noise))):
-            self._best, self._noise, self._may_turn = (self.size, cost), noise, False
-            return self._try_next(f"{100 * (1 / ratio - 1):.0f}% faster than {size:,}: trying")
+        if ratio < 1 - self._least_gain(noise):
+            self._tried, self._tried_noise = (self.size, cost), noise
+            return self._go(size, f"{_faster(ratio)} than {size:,}: measuring that again")
+        return self._give_up(self.size)
+
+    def _confirm(self, size: int, tried: tuple[int, float], cost: float) -> Changed | None:
+        """Say whether what seemed better is so beside the best size as it is now: else it was the machine."""
+        ratio = tried[1] / cost
+        if self._is_unclear(ratio):
+            return None
+        self._tried = None
+        if ratio < 1 - self._least_gain(self._tried_noise):
+            self._best, self._noise, self._may_turn = tried, self._tried_noise, False
+            return self._try_next(f"{tried[0]:,} is {_faster(ratio)} than {size:,}: trying")
+        self._best = (size, cost)
+        return self._give_up(tried[0])
+
+    def _give_up(self, tried: int) -> Changed | None:
+        size = self._best[0] if self._best else tried
         if self._may_turn and self._up:
             self._up, self._may_turn = False, False
             turned = self._next()
             if turned != size:
-                return self._go(turned, f"{self.size:,} is not faster than {size:,}: trying half of that")
-        return self._settle(f"{self.size:,} is not faster than {size:,}: back to that")
+                return self._go(turned, f"{tried:,} is not faster than {size:,}: trying half of that")
+        return self._settle(f"{tried:,} is not faster than {size:,}: back to that")
+
+    def _is_unclear(self, ratio: float) -> bool:
+        return _CLEAR[0] < ratio < _CLEAR[1] and len(self._costs) < _ENOUGH
+
+    def _least_gain(self, noise: float) -> float:
+        return max(_GAIN, min(_MOST_NOISE, max(noise, self._noise)))
 
     def _try_next(self, reason: str) -> Changed | None:
         if self._best is None:
@@ -198,6 +224,10 @@ class Climber:
             return None
         self._begin_anew()
         return None
+
+
+def _faster(ratio: float) -> str:
+    return f"{100 * (1 / ratio - 1):.0f}% faster"
 
 
 def _noise(costs: list[float]) -> float:

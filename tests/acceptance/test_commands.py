@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
 import sqlite3
+import struct
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -210,3 +218,42 @@ def test_another_dedup_scope_is_refused(tmp_path: Path) -> None:
     result = membatch("run", "in.jsonl", folder=tmp_path, environment={"MEMBATCH_DEDUP_SCOPE": "agent_id"})
     assert result.returncode == 4
     assert b"dedup.scope" in result.stderr
+
+
+def test_the_table_of_runs_fits_a_narrow_terminal_and_is_whole_elsewhere(tmp_path: Path) -> None:
+    for number in range(2):
+        lines(tmp_path / "in.jsonl", *[{"summary": f"{number} {other}"} for other in range(3)])
+        membatch("run", "in.jsonl", "--strategy", "exact", folder=tmp_path)
+    whole = membatch("runs", folder=tmp_path).stdout.decode().splitlines()
+    assert "duplicates" in whole[0]
+    assert "started" in whole[0]
+    assert all(line == line.rstrip() for line in whole)
+    shown = on_a_terminal("runs", columns=80, folder=tmp_path)
+    assert max(map(len, shown)) <= 80
+    assert [word in shown[0] for word in ("read", "rejected", "a second", "duplicates")] == [True, True, True, False]
+    assert "--json has all" in shown[-1]
+    assert on_a_terminal("runs", columns=150, folder=tmp_path) == whole
+
+
+def on_a_terminal(*arguments: str, columns: int, folder: Path) -> list[str]:
+    """Return the lines that a command prints on a terminal of some columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "membatch.cli", *arguments]
+    subprocess.run(
+        command,
+        cwd=folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        check=True,
+        env={**environment, "TERM": "xterm"},
+    )
+    os.close(theirs)
+    text = b""
+    with contextlib.suppress(OSError):  # what Linux says at the end
+        while some := os.read(ours, 1 << 16):
+            text += some
+    os.close(ours)
+    return text.decode().replace("\r\n", "\n").splitlines()

@@ -36,6 +36,27 @@ summaries = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".joi
 people = st.sampled_from(["p1", "p2", "p3"])
 
 
+shares = st.sampled_from([0.25, 0.5, 0.75])
+texts = st.lists(st.sampled_from(["x", "y", "z"]), unique=True, min_size=1)
+markers = st.lists(
+    st.fixed_dictionaries(
+        {"type": st.just("word"), "text": st.sampled_from(["x", "y"])}, optional={"confidence": shares}
+    ),
+    unique_by=lambda marker: marker["text"],
+    min_size=1,
+)
+FELT: dict[str, st.SearchStrategy[Any]] = {
+    "primary": st.sampled_from(["joy", "fear"]),
+    "intensity": shares,
+    "valence": st.sampled_from([-0.5, 0.25, 0.5]),
+    "themes": texts,
+    "markers": markers,
+    "temporal": st.dictionaries(st.sampled_from("ab"), st.integers(0, 3), min_size=1),
+}
+RELATED: dict[str, st.SearchStrategy[Any]] = {"pattern": st.sampled_from(["open", "formal"]), "strength": shares}
+feelings = st.fixed_dictionaries({}, optional=FELT).filter(bool)
+
+
 @st.composite
 def valid_records(draw: st.DrawFn) -> dict[str, Any]:
     record: dict[str, Any] = {"summary": draw(summaries)}
@@ -49,6 +70,7 @@ def valid_records(draw: st.DrawFn) -> dict[str, Any]:
         "source_message_ids": st.lists(st.sampled_from(["m1", "m2", "m3"]), unique=True, min_size=1),
         "tags": st.lists(st.sampled_from(["t1", "t2", "t3"]), unique=True, min_size=1),
         "metadata": st.dictionaries(st.sampled_from("ab"), st.integers(0, 3), min_size=1),
+        "emotional_context": feelings,
     }
     for name, strategy in options.items():
         if draw(st.integers(0, 3)) == 0:
@@ -58,6 +80,9 @@ def valid_records(draw: st.DrawFn) -> dict[str, Any]:
         record["participants"] = [{"id": name} for name in ids]
         if draw(st.booleans()):
             record["subject"] = ids[0]
+        if draw(st.integers(0, 3)) == 0:
+            dynamics = {"participants": [{"participant_id": ids[0], "metadata": {"a": draw(st.integers(0, 3))}}]}
+            record["relationship_dynamics"] = {**dynamics, **draw(st.fixed_dictionaries({}, optional=RELATED))}
     if draw(st.integers(0, 2)) == 0:
         record["scope"] = {"user_id": draw(st.sampled_from(["u1", "u2"]))}
     return record
@@ -100,6 +125,7 @@ CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "occurred_at": st.sampled_from(["2024-05-02T00:00:00Z", "2024-06-01T00:00:00Z"]),
     "source_message_ids": st.lists(st.sampled_from(["m4", "m5"]), unique=True, min_size=1),
     "metadata": st.dictionaries(st.sampled_from("ab"), st.integers(0, 3), min_size=1),
+    "emotional_context": feelings,
 }
 records = records_of(10, 40)
 

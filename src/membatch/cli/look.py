@@ -26,34 +26,57 @@ def runs(**flags: Any) -> int:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return 0
+    for line in _table_of(rows):
+        click.echo(line)
+    return 0
+
+
+_HEADS = {
+    **dict.fromkeys(("kind", "status", "started"), "left"),
+    **dict.fromkeys(("read", "inserted", "duplicates", "merged", "held", "rejected"), "right"),
+    **dict.fromkeys(("success", "repeats", "a second"), "right"),
+}
+_LEFT_OUT = ("started", "duplicates", "merged", "held")  # of a terminal that is too narrow
+
+
+def _table_of(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the lines of the table of runs; a narrow terminal gets fewer columns rather than cut figures."""
+    from rich.console import Console
+
+    terminal, note = Console(), []
+    lines = _drawn(rows, list(_HEADS))
+    if terminal.is_terminal and max(map(len, lines)) > terminal.width:
+        lines = _drawn(rows, [name for name in _HEADS if name not in _LEFT_OUT])
+        note = [f"a wider terminal also shows {', '.join(_LEFT_OUT)}; --json has all"]
+    if len(rows) > 1:
+        lines.append("below each rate: that of all earlier runs of this store together")
+    return lines + note
+
+
+def _drawn(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    caption = "below each rate: that of all earlier runs of this store together" if len(rows) > 1 else None
-    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left", padding=(0, 1, 0, 0))
-    words, counts = (
-        ("run", "kind", "status", "started"),
-        ("read", "inserted", "duplicates", "merged", "held", "rejected"),
-    )
-    for name in words:
-        table.add_column(name, justify="right" if name == "run" else "left", no_wrap=True)
-    for name in (*counts, "success", "repeats", "a second"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("run", justify="right", no_wrap=True)
+    for name in names:
+        table.add_column(name, justify="left" if _HEADS[name] == "left" else "right", no_wrap=True)
     for row in rows:
-        started = row["started_at"][:16].replace("T", " ")
-        table.add_row(
-            str(row["run_id"]),
-            row["kind"],
-            row["status"],
-            started,
-            *[f"{row['counts'][name]:,}" for name in counts],
-            *_beside_earlier(row),
-        )
-    console = Console()
-    console.width = max(console.width, 132)  # a figure that is cut tells nothing
-    console.print(table)
-    return 0
+        success, repeats, speed = _beside_earlier(row)
+        cells = {
+            **row,
+            **{name: f"{count:,}" for name, count in row["counts"].items()},
+            "started": row["started_at"][:16].replace("T", " "),
+            "success": success,
+            "repeats": repeats,
+            "a second": speed,
+        }
+        table.add_row(str(row["run_id"]), *[cells[name] for name in names])
+    console = Console(width=1_000, color_system=None)  # as wide as it is: a figure that is cut tells nothing
+    with console.capture() as captured:
+        console.print(table)
+    return [line.rstrip() for line in captured.get().splitlines() if line.strip()]
 
 
 def _beside_earlier(row: dict[str, Any]) -> list[str]:

@@ -50,6 +50,7 @@ def line(points: Sequence[tuple[float, float]], label: str, x_format: Format, y_
         value_formatter=y_format,
         max_scale=5,
         x_label_rotation=0,
+        truncate_label=-1,
     )
     chart.x_labels = _steps(points[-1][0] if points else 1)
     chart.add("", points, show_dots=False)  # the style sheet gives the first its area, the second its line

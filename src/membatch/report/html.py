@@ -229,7 +229,8 @@ def _records(report: Report) -> list[Html]:
             figure(
                 "Primary emotion",
                 charts.rows(feelings, _listed("Primary emotions", feelings)),
-                f"{share} have an emotional context",
+                f"{share} have an emotional context; merges recorded "
+                f"{plural(emotions['conflicts'], 'disagreement')} about feelings",
             )
             if feelings
             else Html(""),

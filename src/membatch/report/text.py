@@ -121,7 +121,8 @@ def _errors(report: Report) -> list[str]:
         rest = plural(len(patterns) - _MOST_PATTERNS, "other pattern")
         where = "--report FILE.html shows them" if report.run_id is None else f"`membatch report{run}{store} --json`"
         lines.append(f"  and {rest}: {where}")
-    for sample in errors["samples"][:_MOST_SAMPLES]:
+    firsts = {sample["code"]: sample for sample in reversed(errors["samples"])}  # of each code the first
+    for sample in list(firsts.values())[::-1][:_MOST_SAMPLES]:
         place = f"{printable(sample['source'])}:{sample['line']}"
         what = printable(sample["message"])[:160] if "message" in sample else sample["code"]
         lines.append(f"    {place}: {what}")
