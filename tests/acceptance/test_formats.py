@@ -64,6 +64,12 @@ def test_records_of_older_shapes_are_counted_with_what_changed(tmp_path: Path) -
         "lost": [],
     }
     assert report_of(membatch("report", "--json", folder=tmp_path))["migration"] == report["migration"]
+    shown = " ".join(membatch("report", folder=tmp_path).stdout.decode().split())
+    assert "migrated: 2 from mnemosyne 1.0, 1 from mnemosyne legacy; changed: date, mood, sender, text" in shown
+    membatch("report", "--output", "report.html", folder=tmp_path)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Migration" in page
+    assert "mnemosyne legacy" in page
 
 
 def test_the_reason_for_a_format_is_kept_with_the_run(tmp_path: Path) -> None:
