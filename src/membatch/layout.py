@@ -72,7 +72,7 @@ class Sample(NamedTuple):
 def unwrapped(value: Any, members: tuple[str, ...]) -> tuple[list[Any], dict[str, Any]] | None:
     """Return the elements under a wrapper's members and the rest of it, or None where it is no wrapper.
 
-    A member whose elements are no objects is a field of that name, not a list of items.
+    A member without an object among its elements is a field of that name, not a list of items.
     """
     if not isinstance(value, dict):
         return None
@@ -81,7 +81,7 @@ def unwrapped(value: Any, members: tuple[str, ...]) -> tuple[list[Any], dict[str
     for pointer in members:
         path = pointer.strip("/").split("/")
         found = _at(rest, path)
-        if isinstance(found, list) and found and all(isinstance(item, dict) for item in found):
+        if isinstance(found, list) and any(isinstance(item, dict) for item in found):
             items.extend(found)
             rest, is_wrapper = _without(rest, path), True
     return (items, rest) if is_wrapper else None

@@ -5,7 +5,7 @@ Rule: a pure function of the raw batch and the rules; each record read comes out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -161,33 +161,32 @@ class Prepare:
             return [(_reject(item, fault.category, fault.code, fault.message), _NO_NOTES)]
         if self._format.is_native:
             return [(_encode(from_row(decoded)) if isinstance(decoded, dict) else item, _NO_NOTES)]
-        try:
-            records = [(_encode(made.record), made) for made in self._made(decoded, document)]
-        except _STUMBLES as error:
-            message = f"format {self._format.name!r}: {type(error).__name__}: {error}"
-            return [(_reject(item, "conversion", "conversion-failed", message, trace_of(error)), _NO_NOTES)]
-        if not records:
-            what = "the conversation holds no message with text" if self._format.per else "the item holds no record"
-            message = f"format {self._format.name!r}: {what}"
-            return [(_reject(item, "conversion", "nothing-found", message), _NO_NOTES)]
-        return list(records)
-
-    def _made(self, decoded: Any, document: Document | None) -> Iterator[Converted]:
-        """Return what the format makes of an item, or of the items in it where it is a wrapper."""
         document = self._with_settings(document)
         inside = None if document.is_wrapper else unwrapped(decoded, self._members)
         if inside is None:
-            yield from self._format.records(decoded, document)
-            return
+            return self._records_in(decoded, item, document)
         items, rest = inside
         document = msgspec.structs.replace(document, rest=rest)
-        around = {AROUND: rest} if any(rest.values()) else {}
-        for item in items:
-            for made in self._format.records(item, document):
-                if around:  # no file keeps it, so that its first record does
-                    made.record["metadata"] = add_unknown(dict(made.record.get("metadata") or {}), around)
-                    around = {}
-                yield made
+        # A bad one costs itself only.
+        records = [record for each in items for record in self._records_in(each, None, document)]
+        return _with_rest(records, rest)
+
+    def _records_in(
+        self, decoded: Any, item: bytes | None, document: Document
+    ) -> list[tuple[bytes | Rejection, Converted]]:
+        """Return the records that the format makes of an item, or its rejection."""
+        name = self._format.name
+        try:
+            records = [(_encode(made.record), made) for made in self._format.records(decoded, document)]
+        except _STUMBLES as error:
+            message = f"format {name!r}: {type(error).__name__}: {error}"
+            raw = _encode(decoded) if item is None else item
+            return [(_reject(raw, "conversion", "conversion-failed", message, trace_of(error)), _NO_NOTES)]
+        if not records:
+            what = "the conversation holds no message with text" if self._format.per else "the item holds no record"
+            raw = _encode(decoded) if item is None else item
+            return [(_reject(raw, "conversion", "nothing-found", f"format {name!r}: {what}"), _NO_NOTES)]
+        return list(records)
 
     def _with_settings(self, document: Document | None) -> Document:
         """Return the document with this run's settings, the same one as long as it is the same."""
@@ -289,6 +288,18 @@ class Prepare:
             return outcome
         notes[number] = Converted({}, (), migration)
         return self._validator(_encode(made))
+
+
+def _with_rest(
+    records: list[tuple[bytes | Rejection, Converted]], rest: dict[str, Any]
+) -> list[tuple[bytes | Rejection, Converted]]:
+    """Return the records of a wrapper that no file keeps, the first one with what stands around them."""
+    first = next((number for number, (record, _) in enumerate(records) if isinstance(record, bytes)), None)
+    if first is not None and any(rest.values()):
+        made = records[first][1]
+        metadata = add_unknown(dict(made.record.get("metadata") or {}), {AROUND: rest})
+        records[first] = _encode({**made.record, "metadata": metadata}), made
+    return records
 
 
 def _add_notes(

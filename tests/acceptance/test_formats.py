@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,12 @@ def test_records_of_older_shapes_are_counted_with_what_changed(tmp_path: Path) -
         "lost": [],
     }
     assert report_of(membatch("report", "--json", folder=tmp_path))["migration"] == report["migration"]
+    shown = " ".join(membatch("report", folder=tmp_path).stdout.decode().split())
+    assert "migrated: 2 from mnemosyne 1.0, 1 from mnemosyne legacy; changed: date, mood, sender, text" in shown
+    membatch("report", "--output", "report.html", folder=tmp_path)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Migration" in page
+    assert "mnemosyne legacy" in page
 
 
 def test_the_reason_for_a_format_is_kept_with_the_run(tmp_path: Path) -> None:
@@ -102,7 +109,23 @@ def test_a_retry_under_the_right_format_knows_what_stood_around_the_items(tmp_pa
     assert user == "anna"
 
 
-CHAT = {
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+def test_what_is_no_memory_in_a_wrapper_costs_itself_only(suffix: str, tmp_path: Path) -> None:
+    other = {**MEM0, "id": "892db2ae-06d9-49e5-8b3e-585ef9b85b8f", "memory": "Tom stayed"}
+    text = json.dumps({"next": "abc", "results": [None, MEM0, {"id": "7", "hash": "h"}, "text", other]})
+    (tmp_path / f"in.{suffix}").write_text(text + "\n", "utf-8")
+    report = report_of(membatch("run", f"in.{suffix}", "--json", *EXACT, folder=tmp_path))
+    assert (report["format"]["name"], report["counts"]["inserted"], report["counts"]["rejected"]) == ("mem0", 2, 3)
+    raws = [json.loads(line)["raw"] for line in membatch("rejects", "1", folder=tmp_path).stdout.splitlines()]
+    assert [json.loads(raw) for raw in raws] == [None, {"id": "7", "hash": "h"}, "text"]
+    records = [json.loads(line) for line in membatch("export", folder=tmp_path).stdout.splitlines()]
+    around = {"around": {"next": "abc"}} if suffix == "jsonl" else {}
+    assert [record["metadata"] for record in records] == [{"hash": "h", **around}, {"hash": "h"}]
+    again = report_of(membatch("run", f"in.{suffix}", "--json", *EXACT, folder=tmp_path))
+    assert (again["counts"]["duplicates"], again["counts"]["rejected"]) == (2, 3)
+
+
+CHAT: dict[str, Any] = {
     "conversation_id": "c1",
     "title": "Moving",
     "current_node": "b",
@@ -146,7 +169,7 @@ def test_a_file_that_is_named_is_read_whatever_its_name(tmp_path: Path) -> None:
 
 
 def test_explain_shows_so_many_records_and_cuts_what_is_long(tmp_path: Path) -> None:
-    node = CHAT["mapping"]["b"]  # type: ignore[index]
+    node = CHAT["mapping"]["b"]
     said = {**node, "parent": "b", "message": {**node["message"], "content": {"parts": ["x" * 2_000]}}}
     long = {**CHAT, "mapping": {"b": node, "c": said}, "current_node": "c"}
     empty = {**CHAT, "conversation_id": "c3", "mapping": {}}

@@ -315,6 +315,7 @@ def _facts(report: Report) -> list[Html]:
         ("began", _moment(report.started_at)),
         ("ended", _moment(report.finished_at) if report.finished_at else "–"),
         ("store", report.store or "none"),
+        *([("read as", ": ".join(filter(None, map(report.format.get, ("name", "reason")))))] if report.format else []),
         *[("source", name) for name in report.sources[:20]],
         *([("source", f"and {len(report.sources) - 20:,} more")] if len(report.sources) > 20 else []),
     ]
@@ -323,8 +324,22 @@ def _facts(report: Report) -> list[Html]:
     settings = text(json.dumps(report.config, indent=2, ensure_ascii=False))
     return [
         table("The run", ("what", "value"), rows),
+        *_migration(report),
         folded("Settings", Html(f'<pre tabindex="0">{settings}</pre>')),
     ]
+
+
+def _migration(report: Report) -> list[Html]:
+    """Return what records of other shapes or versions were, which of their fields changed, and what was not carried."""
+    migration = report.migration
+    if migration is None:
+        return []
+    rows = [
+        *[("records from", name, f"{amount:,}") for name, amount in _most(migration["from"])],
+        *[("changed", name, f"{amount:,}") for name, amount in _most(migration["changed"])],
+        *[("not carried", entry["what"], f"{entry['count']:,}") for entry in migration["lost"][:_MOST_ROWS]],
+    ]
+    return [table("Migration", ("what", "which", "records"), rows, 1)]
 
 
 def _most(counts: dict[str, int]) -> list[tuple[str, int]]:

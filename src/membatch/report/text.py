@@ -41,6 +41,7 @@ def text_of(report: Report) -> str:
         *_format(report),
         *_rebuilt(report),
         *_outcomes(report),
+        *_migration(report),
         *_rates(report),
         *_time(report),
         *_guards(report),
@@ -81,6 +82,25 @@ def _outcomes(report: Report) -> list[str]:
     if counts.warnings:
         lines.append(f"  {'warnings':<11}{counts.warnings:>13,}")
     return lines
+
+
+def _migration(report: Report) -> list[str]:
+    """Return how many records were of another shape or version, what had to change, and what could not be carried."""
+    migration = report.migration
+    if migration is None:
+        return []
+    came = ", ".join(f"{amount:,} from {name}" for name, amount in _frequent(migration["from"]))
+    changed = ", ".join(name for name, _ in _frequent(migration["changed"]))
+    lost = [f"  not carried: {printable(entry['what'])} ({entry['count']:,})" for entry in migration["lost"]]
+    more = (
+        [f"  not carried: {len(lost) - _MOST_PATTERNS:,} more kinds, see the report"] if lost[_MOST_PATTERNS:] else []
+    )
+    head = f"migrated: {printable(came)}" + (f"; changed: {printable(changed)}" if changed else "")
+    return [head, *lost[:_MOST_PATTERNS], *more]
+
+
+def _frequent(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST_PATTERNS]
 
 
 def _rates(report: Report) -> list[str]:
