@@ -27,6 +27,7 @@ from membatch.memory import SCOPE_FIELDS
 DEFAULT_STORE: Final = "sqlite:///memories.db"
 CONFIG_FILE: Final = "membatch.toml"
 ENVIRONMENT_PREFIX: Final = "MEMBATCH_"
+_SECRET: Final = re.compile(r"([?&](?:password|passwd|pwd|sslpassword|token|secret)=)[^&#\s'\"]+", re.IGNORECASE)
 
 Strategy = Literal["memory-only", "exact", "similar"]
 Isolation = Literal["record", "batch", "run"]
@@ -248,7 +249,8 @@ def flat_settings(config: Config) -> dict[str, Any]:
 
 def hide_password(url: str) -> str:
     """Return the URL with its password, if it has one, replaced by three asterisks."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
+    url = re.sub(r"(://[^/@:\s]*):\S*@", r"\1:***@", url)  # one that is not escaped may hold / and @ itself
+    return _SECRET.sub(r"\1***", url)
 
 
 def ratio(text: str, name: str) -> Fraction:

@@ -187,7 +187,9 @@ CODES: Final[dict[str, Code]] = {
     ),
     "memory-exhausted": Code("resource", "handling the record needed more memory than there is", "Split the record."),
     "unexpected": Code(
-        "internal", "membatch met an error that it did not foresee", "Please report it with the stack trace."
+        "internal",
+        "handling the record raised an error that nobody foresaw",
+        "Report it with the stack trace, which names what failed: membatch, or another package's format, guard or rule.",
     ),
 }
 

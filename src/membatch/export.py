@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -19,6 +18,7 @@ import msgspec
 from membatch.cells import COLUMNS, guarded
 from membatch.errors import ConfigError, SurroundingsError
 from membatch.formats import pam_export
+from membatch.terminal import json_output
 
 _ROWS_PER_GROUP: Final = 10_000
 
@@ -32,7 +32,7 @@ def export(rows: Rows, output: str | os.PathLike[str] | None) -> int:
     ConfigError for an unknown suffix, SurroundingsError where writing fails.
     """
     if output is None:
-        return write_jsonl(rows, sys.stdout.buffer)
+        return write_jsonl(rows, json_output())
     path = Path(output)
     writers = {".jsonl": write_jsonl, ".json": _write_json, ".csv": _write_csv, ".parquet": _write_parquet}
     if path.suffix not in writers:
@@ -96,7 +96,7 @@ def export_pam(rows: Rows, output: str | os.PathLike[str] | None, owner: str, *,
     Returns the number of memories. Raises SurroundingsError where writing fails.
     """
     if output is None:
-        return _write_pam(rows, sys.stdout.buffer, owner, only)
+        return _write_pam(rows, json_output(), owner, only)
     path = Path(output)
     if path.suffix != ".json":
         raise ConfigError(f"cannot write Portable AI Memory to {path.name}: use a name that ends in .json")

@@ -35,6 +35,8 @@ def refused_step(store: Store, plan: Plan, error: RefusedError) -> int:
             low = middle
     if high - 1 in plan.batch.rejections:
         raise error  # the database refuses the account of the rejection itself
+    if high == len(plan.steps) and not store.refuses(plan):
+        raise error  # the rows pass, their commit does not: a constraint that is asked only then names no record
     return high - 1
 
 

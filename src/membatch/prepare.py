@@ -121,13 +121,14 @@ class Prepare:
     def _foreseen(self, found: Found, raw: RawBatch) -> Found:
         """Return the records with those rejected that raise what nobody foresaw, each tried alone."""
         rejected = dict(found.rejected)
+        bare = msgspec.structs.replace(raw, items=[])  # whose bytes need not be counted for each record
         for number, record in enumerate(found.records):
             if number in rejected:
                 continue
             kind = None if found.formats is None else found.formats[number]
             alone = Found([found.positions[number]], [record], [found.raws[number]], [kind], {}, {})
             try:
-                self._batch(alone, raw)
+                self._batch(alone, bare)
             except Exception as error:
                 rejected[number] = unforeseen(found.raws[number], error, kind)
         return found._replace(rejected=rejected)

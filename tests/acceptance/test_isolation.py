@@ -169,3 +169,19 @@ def test_a_table_that_is_missing_is_no_records_fault(tmp_path: Path) -> None:
     assert (result.returncode, b"no such table: duplicate" in result.stderr) == (4, True), result.stderr
     assert connection.execute("SELECT count(*) FROM memory").fetchone() == (0,)
     assert connection.execute("SELECT count(*) FROM reject").fetchone() == (0,)
+
+
+def test_what_only_the_commit_refuses_is_blamed_on_no_record(tmp_path: Path) -> None:
+    membatch("init", "--quiet", folder=tmp_path)
+    connection = sqlite3.connect(tmp_path / "memories.db")
+    connection.executescript(
+        """CREATE TABLE late (memory REFERENCES memory (memory) DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER late AFTER INSERT ON memory WHEN new.record LIKE '%poison%'
+        BEGIN INSERT INTO late VALUES (-1); END;"""
+    )
+    connection.close()
+    lines(tmp_path / "in.jsonl", *({"summary": f"{'poison' if n == 4 else 'record'} {n}"} for n in range(9)))
+    result = membatch("run", "in.jsonl", "--strategy", "exact", folder=tmp_path)
+    assert (result.returncode, b"FOREIGN KEY constraint failed" in result.stderr) == (4, True), result.stderr
+    assert membatch("rejects", folder=tmp_path).stdout == b""
+    assert membatch("check", folder=tmp_path).returncode == 0

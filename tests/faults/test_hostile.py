@@ -9,8 +9,11 @@ import io
 import json
 import lzma
 import os
+import pty
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +118,48 @@ def test_nothing_that_a_record_says_drives_the_terminal(tmp_path: Path) -> None:
         assert text.strip()
         assert not DANGEROUS & set(text), sorted(DANGEROUS & set(text))
     assert count > 50
+
+
+def on_a_terminal(*arguments: str, folder: Path) -> bytes:
+    """Run the command with a terminal for its output, and return what it wrote there."""
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "membatch.cli", *arguments]
+    running = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave)
+    os.close(slave)
+    written = b""
+    while True:
+        try:
+            data = os.read(master, 65_536)
+        except OSError:  # how the end of a terminal looks
+            data = b""
+        if not data:
+            break
+        written += data
+    os.close(master)
+    assert running.wait() == 0, written
+    return written.replace(b"\r\n", b"\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize("command", ["rejects", "export", "report --json", "history same --json", "review --json"])
+def test_json_on_a_terminal_is_harmless_and_of_the_same_value(command: str, tmp_path: Path) -> None:
+    driving = "\x80\x9b31m\x9d0;title\x9c\u202egnp.exe\u2066\x7f\x1b[2J"
+    with (tmp_path / "in.jsonl").open("w", encoding="utf-8") as stream:
+        for record in (
+            {"id": "same", "summary": f"{driving} comes"},
+            {"summary": f"{driving} never comes"},
+            {"summary": driving, "confidence": driving},
+        ):
+            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+    membatch("run", "in.jsonl", folder=tmp_path)
+    shown = on_a_terminal(*command.split(), folder=tmp_path).decode()
+    assert not DANGEROUS & set(shown), sorted(DANGEROUS & set(shown))
+    plain = membatch(*command.split(), folder=tmp_path).stdout.decode()
+    assert "\x9b" in plain
+    many = command in ("rejects", "export")
+    texts = [text.splitlines() if many else [text] for text in (shown, plain.replace("\x85", ""))]
+    values = [[json.loads(line) for line in lines] for lines in texts]
+    assert values[0] == values[1]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])

@@ -20,6 +20,7 @@ import pytest
 
 from membatch import Config, SurroundingsError, check, process, resume
 from membatch.config import BatchSettings, DedupSettings
+from membatch.runs import list_runs
 from tests.acceptance.command import lines, membatch, report_of
 from tests.laws.data import memory_data
 
@@ -192,3 +193,38 @@ def test_what_stopped_by_itself_leaves_the_caller_an_error_and_the_run_resumable
     report = resume(config=small(path))
     assert report is not None
     assert (report.counts.inserted, report.status) == (10, "done")
+
+
+SHORT_OF_MEMORY = """
+import re, resource, sys
+from pathlib import Path
+from membatch import process
+from tests.faults.test_surroundings import bounded
+process(iter([{"summary": "what is loaded lazily is loaded now"}]), config=bounded(sys.argv[1], 1000))
+held = int(re.search(r"VmData:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (held + 40_000_000,) * 2)
+try:
+    process(sys.argv[2], config=bounded(sys.argv[1], 60_000))
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def bounded(url: str, size: int) -> Config:
+    return Config(store=url, batch=BatchSettings(size=size), dedup=DedupSettings(strategy="exact"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_where_memory_runs_out_no_record_is_blamed_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    values = ({"summary": f"record {number}", "content": "x" * 300} for number in range(60_000))
+    source = lines(tmp_path / "in.jsonl", *values)
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, url, str(source)]
+    begun = time.monotonic()
+    ended = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() in ("MemoryError", "SurroundingsError"), ended.stderr
+    assert time.monotonic() - begun < 100
+    assert [run["status"] for run in list_runs(url)] == ["done", "interrupted"]
+    report = resume(config=bounded(url, 5000))
+    assert report is not None
+    assert (report.counts.read, report.counts.inserted, report.counts.rejected) == (60_000, 60_000, 0)

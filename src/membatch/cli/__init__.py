@@ -58,9 +58,10 @@ def main() -> NoReturn:
         error.show()
         code = 2
     except MembatchError as error:
+        from membatch.config import hide_password
         from membatch.report.words import printable
 
-        click.echo(f"membatch: {printable(str(error))}", err=True)
+        click.echo(f"membatch: {printable(hide_password(str(error)))}", err=True)
         code = error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from membatch.cli.commands import examples
-from membatch.cli.options import common, say, settings_of, waiting
+from membatch.cli.options import common, say, settings_of, show_json, waiting
 
 if TYPE_CHECKING:
     from membatch.report import Report
@@ -121,7 +121,7 @@ def forget(memory_id: str, wait: bool, **flags: Any) -> int:
 def _changed(report: Report, done: str, as_json: bool, quiet: bool) -> int:
     """End a command that changed the store: the report of its run for programs, a sentence for people."""
     if as_json:
-        click.echo(report.to_json())
+        show_json(report.to_json())
     say(done, quiet or as_json)
     return 0
 
@@ -130,7 +130,7 @@ def _show_pairs(pairs: list[dict[str, Any]], as_json: bool) -> None:
     from membatch.report.text import marked
 
     if as_json:
-        click.echo(json.dumps(pairs, indent=2, ensure_ascii=False))
+        show_json(json.dumps(pairs, indent=2, ensure_ascii=False))
         return
     for pair in pairs:
         older, younger = marked(pair["older"]["summary"], pair["younger"]["summary"])

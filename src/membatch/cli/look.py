@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from membatch.cli.commands import examples
-from membatch.cli.options import check_report_file, common, matching, say, settings_of, write_report
+from membatch.cli.options import check_report_file, common, matching, say, settings_of, show_json, write_report
 
 
 @click.command(epilog=examples("membatch runs", "membatch runs --json"))
@@ -108,7 +108,7 @@ def report(run_id: int | None, output: str | None, **flags: Any) -> int:
         write_report(found, output)
         say(f"wrote {output}", quiet)
     elif as_json:
-        click.echo(found.to_json())
+        show_json(found.to_json())
     else:
         from membatch.report.text import text_of
 
@@ -131,7 +131,7 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
     lines = list_rejects(run_id, resolved.config.store)
     if output is None:
         for line in lines:
-            click.echo(line)
+            show_json(line)
         return 0
     from membatch.export import placed
 
@@ -156,7 +156,7 @@ def history(memory_id: str, **flags: Any) -> int:
     resolved, as_json, _ = settings_of(flags)
     found = history_of(memory_id, store=resolved.config.store)
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        show_json(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
     for line in told(found):
         click.echo(line)
@@ -179,7 +179,7 @@ def explain(first: str, second: str, **flags: Any) -> int:
     resolved, as_json, _ = settings_of(flags)
     found = explain_pair(first, second, config=resolved.config)
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        show_json(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
     for name in ("same_match_scope", "digest", "id", "content_hash"):
         click.echo(f"{name.replace('_', ' '):<17}{'yes' if found[name] else 'no'}")
@@ -208,7 +208,7 @@ def check(**flags: Any) -> int:
     resolved, as_json, quiet = settings_of(flags)
     found = check_store(resolved.config.store)
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+        show_json(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
         return 0 if found.is_whole else 1
     for fault in found.faults:
         click.echo(f"{fault.rule}: {printable(fault.where)}: {printable(fault.message)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,12 +144,19 @@ def conclude(report: Report, as_json: bool, quiet: bool, report_file: str | None
     if report_file is not None:
         write_report(report, report_file)
     if as_json:
-        click.echo(report.to_json())
+        show_json(report.to_json())
     elif not quiet:
         from membatch.report.text import text_of
 
         click.echo(text_of(report), err=True)
     return report.exit_code
+
+
+def show_json(text: str) -> None:
+    """Print JSON, on a terminal so that nothing in it drives it."""
+    from membatch.terminal import harmless
+
+    click.echo(harmless(text) if sys.stdout.isatty() else text)
 
 
 def say(text: str, quiet: bool) -> None:

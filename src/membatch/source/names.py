@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from membatch.config import hide_password
 from membatch.errors import SourceError
 from membatch.extension import extensions
 from membatch.layout import PLAIN, Layout
@@ -73,6 +74,8 @@ def _is_text(path: str) -> bool:
 
 def _expand_one(name: str, layout: Layout) -> list[str]:
     path = Path(name)
+    if "://" in name and not path.exists():
+        raise SourceError(f"{hide_password(name)} is a URL: sources are files; export the data to one first")
     if path.is_dir():
         files = [file for file in path.rglob("*") if file.is_file()]
         seen = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
