@@ -19,8 +19,10 @@ from membatch.similarity.columns import (
     SUBJECT,
     UNKNOWN,
     WHEN,
+    ZONE,
 )
 from membatch.similarity.kernels import _ceil_ratio, _compile, _inline, _list_of, _mixed
+from membatch.similarity.zone_kernels import APART, UNDECIDED, zone_is_led, zone_overlap, zone_refuses
 
 
 @_compile
@@ -167,9 +169,65 @@ def _refuses(by_who, time, numbers, contents, other_time, other_numbers, other_c
     return NONE
 
 
+@_inline
+def _keep(pairs, at, record, member, both, union):
+    pairs[at, 0] = record
+    pairs[at, 1] = member
+    pairs[at, 2] = both
+    pairs[at, 3] = union
+
+
+@_inline
+def _look_at(record, member, number, base, needed, asking, members, led, whos, memo, rule):
+    """Return the guard that refuses one pair, NONE, or APART; how many tokens both have; whether the hash leads."""
+    if members.memories[member] < rule.oldest:
+        return APART, 0, False
+    both = base
+    for at in range(members.digits.shape[1]):
+        digit = members.digits[member, at]
+        for place in range(asking.starts[record], asking.starts[record + 1]):
+            if asking.digits[place] == digit:
+                both += 1
+    if both < needed:
+        return APART, 0, False
+    who, other = asking.who[record], members.who[member]
+    is_led = members.hashes[member] == asking.hashes[record] or led.stamps[member] == number + 1
+    if who == UNKNOWN or other == UNKNOWN:
+        return NONE, both, is_led
+    by_who = memo[other]
+    if by_who < 0:
+        by_who = memo[other] = _who_differs(who, other, whos, rule.mask)
+    guard = _refuses(
+        by_who,
+        asking.time[record],
+        asking.numbers[record],
+        asking.contents[record],
+        members.time[member],
+        members.numbers[member],
+        members.contents[member],
+        rule.mask & ~(1 << NUMBERS) if is_led else rule.mask,
+    )
+    return guard, both, is_led
+
+
 @_compile
 def look_over(
-    start, records, shared, limits, asking, members, led, whos, memo, rule, rank, found, counted, examples, exampled
+    start,
+    records,
+    shared,
+    limits,
+    asking,
+    members,
+    zones,
+    led,
+    whos,
+    memo,
+    rule,
+    rank,
+    found,
+    counted,
+    examples,
+    exampled,
 ):
     """Look over the first `limits` members of a crowd for each of some records, which share tokens with its base.
 
@@ -179,7 +237,7 @@ def look_over(
     the number of pairs found.
     """
     hits = 0
-    mask, width = rule.mask, members.digits.shape[1]
+    mask = rule.mask
     equal_mask = mask & ~(1 << NUMBERS)
     last = UNKNOWN
     for number in range(start, records.size):
@@ -192,7 +250,6 @@ def look_over(
         base = shared[number]
         who, time, content_hash = asking.who[record], asking.time[record], asking.hashes[record]
         numbers, contents = asking.numbers[record], asking.contents[record]
-        first, stop = asking.starts[record], asking.starts[record + 1]
         if who != last:
             memo[:] = -1
             last = who
@@ -200,58 +257,105 @@ def look_over(
             if led.hashes[place] != content_hash:
                 break
             led.stamps[led.members[place]] = number + 1
-        for member in range(limit):
-            if members.memories[member] < rule.oldest:
-                continue
-            both = base
-            for at in range(width):
-                digit = members.digits[member, at]
-                for place in range(first, stop):
-                    if asking.digits[place] == digit:
-                        both += 1
-            if both < needed:
-                continue
-            guard, other = NONE, members.who[member]
-            is_led = members.hashes[member] == content_hash or led.stamps[member] == number + 1
-            if who != UNKNOWN and other != UNKNOWN:
-                by_who = memo[other]
-                if by_who < 0:
-                    by_who = memo[other] = _who_differs(who, other, whos, mask)
-                guard = _refuses(
-                    by_who,
-                    time,
-                    numbers,
-                    contents,
-                    members.time[member],
-                    members.numbers[member],
-                    members.contents[member],
-                    equal_mask if is_led else mask,
+            led.zones[led.members[place] // ZONE] = number + 1
+        member = 0
+        while member < limit:
+            zone = member // ZONE
+            if member % ZONE == 0 and zone < zones.who.size and led.zones[zone] != number + 1:
+                more = zone_overlap(asking, record, zones, zone)
+                is_led = zone_is_led(content_hash, zones, zone)
+                guard = UNDECIDED
+                if more != UNDECIDED and base + more < needed:
+                    guard = APART
+                elif more != UNDECIDED and is_led != UNDECIDED and who != UNKNOWN and zones.who[zone] != UNKNOWN:
+                    other = zones.who[zone]
+                    by_who = memo[other]
+                    if by_who < 0:
+                        by_who = memo[other] = _who_differs(who, other, whos, mask)
+                    asked = equal_mask if is_led else mask
+                    guard = zone_refuses(by_who, time, numbers, contents, zones, zone, asked)
+                if guard != UNDECIDED and zones.memories[zone, 0] >= rule.oldest:
+                    both = base + more
+                    union = size + rule.size - both
+                    left, right = both * rank.union, rank.shared * union
+                    if guard == APART:
+                        member += ZONE
+                        continue
+                    if is_led or left < right or (left == right and zones.memories[zone, 0] >= rank.memory):
+                        guard = NONE
+                    elif left == right and zones.memories[zone, 1] >= rank.memory:
+                        guard = UNDECIDED
+                    if guard != UNDECIDED:
+                        counted[number, more, guard] += min(limit - member, ZONE)
+                        if guard != NONE and exampled[guard] < EXAMPLES:
+                            _keep(examples[guard], exampled[guard], record, member, both, union)
+                            exampled[guard] += 1
+                        member += ZONE
+                        continue
+            stop = min(limit, member + ZONE - member % ZONE)
+            while member < stop:
+                guard, both, is_led = _look_at(
+                    record, member, number, base, needed, asking, members, led, whos, memo, rule
                 )
-            union = size + rule.size - both
-            if guard == NONE:
-                found[hits, 0] = record
-                found[hits, 1] = member
-                found[hits, 2] = both
-                found[hits, 3] = union
-                hits += 1
-                continue
-            left, right = both * rank.union, rank.shared * union
-            if is_led or left < right:
-                counted[number, both - base, NONE] += 1
-                continue
-            counted[number, both - base, guard] += 1
-            if exampled[guard] < EXAMPLES:
-                examples[guard, exampled[guard], 0] = record
-                examples[guard, exampled[guard], 1] = member
-                examples[guard, exampled[guard], 2] = both
-                examples[guard, exampled[guard], 3] = union
-                exampled[guard] += 1
+                if guard != APART:
+                    union = size + rule.size - both
+                    left, right = both * rank.union, rank.shared * union
+                    if guard == NONE:
+                        _keep(found, hits, record, member, both, union)
+                        hits += 1
+                    elif is_led or left < right or (left == right and members.memories[member] >= rank.memory):
+                        counted[number, both - base, NONE] += 1
+                    else:
+                        counted[number, both - base, guard] += 1
+                        if exampled[guard] < EXAMPLES:
+                            _keep(examples[guard], exampled[guard], record, member, both, union)
+                            exampled[guard] += 1
+                member += 1
     return records.size, hits
 
 
 @_compile
-def verdict_changes(records, asking, old, new, whos, mask):
-    """Return whether a guard says something else of a record and of a memory once its facts are new ones."""
+def recount(record, base, asking, members, changes, count, led, whos, memo, rule, rank, counted):
+    """Move what changed members are counted for to the guards that refuse them now; to be refused they had before.
+
+    counted[tokens with a digit that both have, guard].
+    """
+    size, content_hash = asking.sizes[record], asking.hashes[record]
+    needed = _ceil_ratio(rule.numerator, size + rule.size, rule.numerator + rule.denominator)
+    for place in range(np.searchsorted(led.hashes, content_hash), led.hashes.size):
+        if led.hashes[place] != content_hash:
+            break
+        led.stamps[led.members[place]] = 1
+    for at in range(count):
+        member = changes.members[at]
+        guard, both, is_led = _look_at(record, member, 0, base, needed, asking, members, led, whos, memo, rule)
+        if guard in (APART, NONE) or is_led:
+            continue
+        union = size + rule.size - both
+        left, right = both * rank.union, rank.shared * union
+        if left < right or (left == right and members.memories[member] >= rank.memory):
+            continue
+        counted[both - base, guard] -= 1
+        counted[both - base, _now_refuses(record, asking, changes, at, whos, rule.mask)] += 1
+
+
+@_inline
+def _now_refuses(record, asking, changes, at, whos, mask):
+    return _refuses(
+        _who_differs(asking.who[record], changes.who[at], whos, mask),
+        asking.time[record],
+        asking.numbers[record],
+        asking.contents[record],
+        changes.time[at],
+        changes.numbers[at],
+        changes.contents[at],
+        mask,
+    )
+
+
+@_compile
+def lets_go(records, asking, old, new, whos, mask):
+    """Return whether a record and a memory were refused, and are no longer once the memory's facts are new ones."""
     equal_mask = mask & ~(1 << NUMBERS)
     for at in range(records.size):
         record = records[at]
@@ -260,10 +364,9 @@ def verdict_changes(records, asking, old, new, whos, mask):
         before = _who_differs(who, old[0], whos, mask)
         after = _who_differs(who, new[0], whos, mask)
         for asked in (mask, equal_mask):
-            one = _refuses(before, time, numbers, contents, old[1], old[2], old[3], asked)
-            other = _refuses(after, time, numbers, contents, new[1], new[2], new[3], asked)
-            if one != other:
-                return True
+            if _refuses(before, time, numbers, contents, old[1], old[2], old[3], asked) != NONE:
+                if _refuses(after, time, numbers, contents, new[1], new[2], new[3], asked) == NONE:
+                    return True
     return False
 
 
