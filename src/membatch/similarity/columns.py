@@ -57,6 +57,7 @@ class Zones(NamedTuple):
     digits: Any  # int32 (n, k, 2)
     hash_bits: Any  # uint64 (n, 64)
     digit_bits: Any  # uint64 (n, 64), of columns that are not the same throughout
+    is_done: Any  # bool: whether one answer holds for all of a zone, of the record in hand
 
 
 class Changes(NamedTuple):

@@ -93,6 +93,7 @@ class Crowd:
             digits=pairs(np.int32, self.width),
             hash_bits=np.zeros((count, 64), np.uint64),
             digit_bits=np.zeros((count, 64), np.uint64),
+            is_done=np.zeros(count, np.bool_),
         )
 
     def has(self, memory: MemoryKey) -> bool:

@@ -216,8 +216,7 @@ class Part:
                 rank,
                 found,
                 counted,
-                examples,
-                exampled,
+                (examples, exampled),
             )
             parts.append(found[:hits])
             total += hits
@@ -269,7 +268,9 @@ class Part:
             np.full(len(self._all.whos) + 1, -1, np.int8),
             self._rule,
             rank,
+            np.empty((1, 4), np.int64),
             counts,
+            (np.empty((OUTCOMES, 0, 4), np.int64), np.full(OUTCOMES, EXAMPLES, np.int64)),
         )
 
     def _rank(self, chosen: Candidate | None) -> Rank:

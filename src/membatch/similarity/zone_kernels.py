@@ -11,7 +11,7 @@ import numpy as np
 from membatch.similarity.columns import DAY, NEVER, NUMBERS, PARTICIPANTS, SUBJECT, UNKNOWN, WHEN, ZONE
 from membatch.similarity.kernels import _compile, _inline, _mixed
 
-APART, UNDECIDED = -1, -2  # instead of a guard: no member is similar; look at each
+UNDECIDED = -2  # instead of a guard: look at each
 
 
 @_inline
@@ -63,51 +63,49 @@ def write_zones(members, zones):
 
 
 @_inline
-def zone_overlap(asking, record, zones, zone):
+def zone_overlap(mine, digits, digit_bits, zone):
     """Return how many tokens with a digit a record shares with each member of a zone, UNDECIDED if that differs."""
     both = 0
-    for place in range(asking.starts[record], asking.starts[record + 1]):
-        digit = asking.digits[place]
+    for place in range(mine.size):
         is_settled = False
-        for at in range(zones.digits.shape[1]):
-            if zones.digits[zone, at, 0] == digit and zones.digits[zone, at, 1] == digit:
+        for at in range(digits.shape[1]):
+            if digits[zone, at, 0] == mine[place] and digits[zone, at, 1] == mine[place]:
                 both += 1
                 is_settled = True
-        word, bit = _place(digit)
-        if not is_settled and zones.digit_bits[zone, word] & bit:
+        word, bit = _place(mine[place])
+        if not is_settled and digit_bits[zone, word] & bit:
             return UNDECIDED
     return both
 
 
 @_inline
-def zone_is_led(content_hash, zones, zone):
+def zone_is_led(content_hash, hashes, hash_bits, zone):
     """Return 1 if the members of a zone have a content hash, 0 if none has, UNDECIDED if some may."""
-    if zones.hashes[zone, 0] == content_hash and zones.hashes[zone, 1] == content_hash:
+    if hashes[zone, 0] == content_hash and hashes[zone, 1] == content_hash:
         return 1
-    if content_hash < zones.hashes[zone, 0] or content_hash > zones.hashes[zone, 1]:
+    if content_hash < hashes[zone, 0] or content_hash > hashes[zone, 1]:
         return 0
     word, bit = _place(content_hash)
-    return UNDECIDED if zones.hash_bits[zone, word] & bit else 0
+    return UNDECIDED if hash_bits[zone, word] & bit else 0
 
 
 @_inline
-def zone_refuses(by_who, time, numbers, contents, zones, zone, mask):
+def zone_refuses(by_who, time, numbers, contents, times, given, other_numbers, other_contents, zone, mask):
     """Return the guard that refuses a record and each member of a zone whose whos give `by_who`, or UNDECIDED."""
     if by_who == SUBJECT or by_who == PARTICIPANTS:  # noqa: SIM109 (compiled to less)
         return by_who
     if mask & (1 << WHEN):
         if by_who == WHEN:
             return WHEN
-        if time != NEVER and zones.given[zone] != 0:
-            earliest, latest = zones.time[zone, 0], zones.time[zone, 1]
-            if zones.given[zone] == 2 and (time > latest + DAY or time < earliest - DAY):
+        if time != NEVER and given[zone] != 0:
+            if given[zone] == 2 and (time > times[zone, 1] + DAY or time < times[zone, 0] - DAY):
                 return WHEN
-            if latest - time > DAY or time - earliest > DAY:
+            if times[zone, 1] - time > DAY or time - times[zone, 0] > DAY:
                 return UNDECIDED
     if mask & (1 << NUMBERS):
-        if numbers < zones.numbers[zone, 0] or numbers > zones.numbers[zone, 1]:
+        if numbers < other_numbers[zone, 0] or numbers > other_numbers[zone, 1]:
             return NUMBERS
-        if zones.numbers[zone, 0] == zones.numbers[zone, 1] and contents != 0 and zones.contents[zone, 0] != 0:
-            if contents < zones.contents[zone, 0] or contents > zones.contents[zone, 1]:
+        if other_numbers[zone, 0] == other_numbers[zone, 1] and contents != 0 and other_contents[zone, 0] != 0:
+            if contents < other_contents[zone, 0] or contents > other_contents[zone, 1]:
                 return NUMBERS
     return UNDECIDED
