@@ -2,6 +2,8 @@
 
 Rule: a pair is refused here only where the guard of `similarity.guards` would refuse it; what is not certain is not
 refused. Guards are asked in the order of their table, and the first that says "different" is the one that counts.
+
+What is compiled is kept under the date of this file alone: after a change in a file that it imports, touch this one.
 """
 
 from __future__ import annotations

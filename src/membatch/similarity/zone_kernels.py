@@ -2,6 +2,8 @@
 
 Rule: an answer is given only where each member of the stretch has it; else the members are looked at one by one.
 Small sums over stretches of a column: Moerkotte, Small Materialized Aggregates (VLDB 1998).
+
+What is compiled is kept under the date of this file alone: after a change in a file that it imports, touch this one.
 """
 
 from __future__ import annotations
