@@ -271,11 +271,11 @@ class _Records:
     def _compare_tokens(self) -> Iterator[Fault]:
         if not self._tokens:
             return
-        from membatch.similarity.tokens import tokenize  # compiled code: loaded only where it is used
+        from membatch.similarity.tokens import are_same, tokenize  # compiled code: loaded only where it is used
 
         found = tokenize([summary for _, summary, _ in self._tokens])
         for (where, _, stored), tokens in zip(self._tokens, found, strict=True):
-            if stored != tokens:
+            if stored != tokens and not are_same(stored, tokens):
                 yield Fault("tokens", where, "the tokens are not those of its summary")
         self._tokens = []
 

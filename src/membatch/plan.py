@@ -182,7 +182,7 @@ class Refusing(Protocol):
         """
 
     def must_end(self, record: int, memory: MemoryKey, founder: int | None, document: dict[str, Any]) -> bool:
-        """Return whether what a record made of a memory changes what was found of a later record."""
+        """Return whether a later record could be the same as a memory after what a record made of it."""
 
 
 class Hits(msgspec.Struct, kw_only=True):

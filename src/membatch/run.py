@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from membatch.similarity.index import Index
 
 MAX_ATTEMPTS: Final = 6
+_ENDLESS: Final = 1 << 62
+_LEAST_REACH: Final = 8
 FIRST_BACKOFF_SECONDS: Final = 0.1
 
 # An observer gets each batch's plan and statistics after it has committed.
@@ -280,6 +282,7 @@ class Loader:
         self._clock, self._sizer = clock, sizer
         self._change: Change | None = None  # of the batch size, noted with the batch that comes next
         self._compared = 0
+        self._reach = _ENDLESS  # records that are looked at at once; fewer where the plan of a batch ended early
         self._isolated = self._refusals = 0  # of the batch in hand
         self._locked = self._waited = 0.0  # seconds that the last transaction took, and that its commit waited
         self._next_key = store.next_key()
@@ -303,9 +306,11 @@ class Loader:
             for whole in self._ahead:
                 start = 0
                 while start < len(whole):
-                    batch = sliced(whole, start, start + self._sizer.size)
+                    batch = sliced(whole, start, start + min(self._sizer.size, self._reach))
                     plan, tally, is_broken = self._commit(batch, breaker, first_number + len(tallies), origin)
                     start += len(plan.steps)
+                    is_whole = len(plan.steps) == len(batch)
+                    self._reach = 2 * (self._reach if is_whole else max(_LEAST_REACH, len(plan.steps)))
                     tallies.append(tally)
                     for observer in observers:
                         observer(plan, tally)

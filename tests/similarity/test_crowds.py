@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import random
 from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -166,3 +169,44 @@ def test_plans_are_the_same_with_and_without_crowds(
     assert other.rows == one.rows
     assert other.scores == one.scores
     assert other.refusals == one.refusals
+
+
+def flood(kind: str, count: int) -> list[dict[str, Any]]:
+    """Records that are nearly all candidates of each other, and nearly all refused."""
+    rng = random.Random(11)
+    found = []
+    for number in range(count):
+        day = dt.datetime(2000, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=30 * rng.randrange(count))
+        record: dict[str, Any] = {"summary": "the resting heart rate of the patient was even in the morning"}
+        if kind != "numbers":
+            record["occurred_at"] = day.isoformat()
+        if kind != "days":
+            beats = number if kind == "numbers" and rng.random() < 0.9 else rng.randrange(50, 90)
+            record["summary"] = f"the resting heart rate of the patient was {beats} bpm in the morning of 2024"
+        if rng.random() < 0.2:
+            record["summary"] += " again"
+        if rng.random() < 0.2:
+            record["participants"] = [{"id": rng.choice(["p1", "p2"])}]
+        if rng.random() < 0.3:
+            record["confidence"] = rng.choice([0.2, 0.9])
+        found.append(record)
+    return found
+
+
+@pytest.mark.parametrize("strategy", ["similar", "exact"])
+@pytest.mark.parametrize("kind", ["days", "numbers", "both"])
+def test_floods_end_as_they_do_pair_by_pair(kind: str, strategy: str) -> None:
+    values = flood(kind, 900)
+    one, other = (Loaded(config(strategy=strategy), crowd).load(values, 300) for crowd in (ALL, 64))
+    assert other.steps == one.steps
+    assert other.rows == one.rows
+    assert other.scores == one.scores
+    assert other.refusals == one.refusals
+
+
+@pytest.mark.parametrize("kind", ["days", "numbers"])
+def test_a_flood_fetches_each_row_once(kind: str) -> None:
+    values = flood(kind, 2000)
+    loaded = Loaded(config(), 64).load(values, 500)
+    assert sum(loaded.refusals.values()) > 1_000_000
+    assert loaded.fetched < len(values)

@@ -15,6 +15,7 @@ NOBODY: Final = -1  # instead of a subject
 # Guards as numbers, in the order of their table; a mask has the bit 1 << number of each that is asked.
 NONE, SUBJECT, PARTICIPANTS, WHEN, NUMBERS = 0, 1, 2, 3, 4
 OUTCOMES: Final = 5
+ZONE: Final = 256  # members
 EXAMPLES: Final = 5  # of refusals, for each guard
 
 
@@ -38,6 +39,35 @@ class Columns(NamedTuple):
     hashes: Any  # uint64: the content hash, 0 where it does not count
     memories: Any  # int64: the memory, 0 for what is none
     digits: Any  # int32 (n, k): the tokens with a digit
+
+
+class Zones(NamedTuple):
+    """What each stretch of ZONE members has in common: the least and the largest of a column, and what it may hold.
+
+    `bits` have one bit set for each value, so that one whose bit is not set is not there.
+    """
+
+    who: Any  # int32: the one row of whos, UNKNOWN where there are several or one is not known
+    time: Any  # int64 (n, 2), of those given
+    given: Any  # int8: how many say when it happened: 0 none, 1 some, 2 all
+    numbers: Any  # int32 (n, 2)
+    contents: Any  # int32 (n, 2)
+    hashes: Any  # uint64 (n, 2)
+    memories: Any  # int64 (n, 2)
+    digits: Any  # int32 (n, k, 2)
+    hash_bits: Any  # uint64 (n, 64)
+    digit_bits: Any  # uint64 (n, 64), of columns that are not the same throughout
+    is_done: Any  # bool: whether one answer holds for all of a zone, of the record in hand
+
+
+class Changes(NamedTuple):
+    """Members that records of the batch have changed, and their facts now."""
+
+    members: Any  # int64
+    who: Any
+    time: Any
+    numbers: Any
+    contents: Any
 
 
 class Asked(NamedTuple):
@@ -64,11 +94,12 @@ class Rule(NamedTuple):
 
 
 class Led(NamedTuple):
-    """Members to which content hashes lead that are not their founder's, by hash; `stamps` is as long as the crowd."""
+    """Members to which content hashes lead that are not their founder's, by hash; a stamp a member, and a zone."""
 
     hashes: Any  # uint64, sorted
     members: Any  # int64
     stamps: Any  # int64, zeros
+    zones: Any  # int64, zeros
 
 
 class Rank(NamedTuple):

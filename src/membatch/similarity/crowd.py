@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from membatch.plan import MemoryKey, StoredRow
-from membatch.similarity.columns import UNKNOWN, Columns
+from membatch.similarity.columns import UNKNOWN, ZONE, Columns, Zones
 from membatch.similarity.facts import Compact, Whos
 from membatch.similarity.guards import Facts
 
 LEAST: Final = 64  # hits of one record from which on they are looked for a crowd
+_UNORDERED: Final = 0.25  # share of members that may stand at the end, out of order
 _FETCHED_AT_ONCE: Final = 10_000
 
 Fetch = Callable[[Iterable[MemoryKey]], Mapping[MemoryKey, StoredRow]]
@@ -28,10 +29,10 @@ _decode = msgspec.json.decode
 
 
 class Crowd:
-    """The members of one crowd, `size` tokens each, `width` of them with a digit."""
+    """The members of one crowd, `size` tokens each, `width` of them with a digit; or those of one content hash."""
 
-    def __init__(self, size: int, width: int) -> None:
-        self.size, self.width = size, width
+    def __init__(self, size: int, width: int, *, is_hash: bool = False) -> None:
+        self.size, self.width, self.is_hash = size, width, is_hash
         self.count = 0
         self._columns = Columns(
             who=np.empty(0, np.int32),
@@ -43,6 +44,7 @@ class Crowd:
             digits=np.empty((0, width), np.int32),
         )
         self._unknown: list[tuple[int, int]] = []  # stretches of members that were added, facts unknown
+        self._ordered = 0
         self._changes = 0  # how many of the changed memories were taken note of
 
     def add(self, memories: Any, hashes: Any, digits: Any) -> None:
@@ -63,6 +65,36 @@ class Crowd:
     def columns(self) -> Columns:
         """Return the facts of the members."""
         return Columns(*(column[: self.count] for column in self._columns))
+
+    def settle(self) -> None:
+        """Put the members, whose facts are known by now, in such an order that neighbours are alike."""
+        if self.count * (1 - _UNORDERED) > self._ordered or self.count < 2 * ZONE:
+            there = self.columns()
+            order = np.lexsort((there.time, there.contents, there.numbers, there.who))
+            for column in there:
+                column[:] = column[order]
+            self._ordered = self.count
+
+    def zones(self) -> Zones:
+        """Return what stretches of members have in common, to be written."""
+        count = -(-self.count // ZONE)
+
+        def pairs(kind: Any, *shape: int) -> Any:
+            return np.zeros((count, *shape, 2), kind)
+
+        return Zones(
+            who=np.zeros(count, np.int32),
+            time=pairs(np.int64),
+            given=np.zeros(count, np.int8),
+            numbers=pairs(np.int32),
+            contents=pairs(np.int32),
+            hashes=pairs(np.uint64),
+            memories=pairs(np.int64),
+            digits=pairs(np.int32, self.width),
+            hash_bits=np.zeros((count, 64), np.uint64),
+            digit_bits=np.zeros((count, 64), np.uint64),
+            is_done=np.zeros(count, np.bool_),
+        )
 
     def has(self, memory: MemoryKey) -> bool:
         """Return whether a memory is a member."""
@@ -93,10 +125,11 @@ class Crowd:
 
 def learn_missing(crowds: Iterable[Crowd], changed: npt.NDArray[np.int64], fetch: Fetch, whos: Whos) -> None:
     """Fetch the rows of all members whose facts are unknown, and take note of their facts."""
-    waiting = [(crowd, members) for crowd in crowds if len(members := crowd.unknown(changed))]
-    for crowd, members in waiting:
+    for crowd in crowds:
+        members = crowd.unknown(changed)
         for start in range(0, len(members), _FETCHED_AT_ONCE):
             part = members[start : start + _FETCHED_AT_ONCE]
             keys = crowd.columns().memories[part].tolist()
             rows = fetch(keys)
             crowd.learn(part, [whos.compact(Facts(_decode(rows[key].record))) for key in keys])
+        crowd.settle()

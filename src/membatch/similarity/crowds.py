@@ -89,7 +89,7 @@ class Crowds:
                     if led_to:
                         by_record[record] = [memory for memory, _ in led_to]
                     continue
-                crowd = self._of_hash[value] = Crowd(1, 0)
+                crowd = self._of_hash[value] = Crowd(1, 0, is_hash=True)
                 _add(crowd, [memory for memory, _ in led_to], [founds for _, founds in led_to])
             crowds[value] = crowd
         return Led({record: found for record, found in by_record.items() if int(hashes[record]) not in crowds}, crowds)
@@ -108,22 +108,21 @@ class Crowds:
         families = {} if found is None or join is None else join.families.touched_by(found.touches)
         crowds += families.values()
         learn_missing(crowds, self._changed, asking.fetch, self._whos)
-        parts = [
-            Part(crowd, some, np.ones(len(some), np.int64), some, is_hash=True, rule=rule)
-            for crowd, some in zip(crowds, touched, strict=False)
-        ]
-        for number, crowd in families.items():
+        there = [(some, np.ones(len(some), np.int64), some) for some in touched]
+        for number in families:
             assert found is not None
-            there = found.touches.crowds == number
+            where = found.touches.crowds == number
             members = np.flatnonzero(found.crowds == number)
-            some, shared = found.touches.rows[there], found.touches.shared[there]
-            part = Part(crowd, some, shared, members, is_hash=False, rule=rule)
-            part.lead(*_pairs(led, asking.hashes, some))
+            there.append((found.touches.rows[where], found.touches.shared[where], members))
+        parts = []
+        for crowd, (some, shared, members) in zip(crowds, there, strict=True):
+            records.learn(some.tolist())
+            records.learn(members.tolist())
+            part = Part(crowd, (some, shared), members, rule, records)
+            if not part.is_hash:
+                part.lead(*_pairs(led, asking.hashes, some))
             parts.append(part)
-        for part in parts:
-            records.learn(part.records.tolist())
-            records.learn(part.members.tolist())
-        return _taken(parts, records, Refusals(records, parts, self.mask), length)
+        return _taken(parts, Refusals(records, parts, self.mask), length)
 
     def advance(
         self, hashes: Hashes, memories: Numbers, founds: npt.NDArray[np.bool_], replaced: list[MemoryKey]
@@ -185,13 +184,13 @@ def _pairs(led: Led, hashes: Hashes, records: Numbers) -> tuple[Hashes, Numbers]
     return np.concatenate(found_hashes), np.concatenate(found_memories)
 
 
-def _taken(parts: list[Part], records: Any, refusing: Any, length: int) -> Looked:
+def _taken(parts: list[Part], refusing: Any, length: int) -> Looked:
     similar: dict[int, list[Similar]] = {}
     by_hash: dict[int, list[MemoryKey]] = {}
     here_by_hash: dict[int, list[int]] = {}
     compared = 0
     for part in parts:
-        stored, here, done, examples = part.take(records)
+        stored, here, done, examples = part.take()
         if done < len(part.records):
             length = min(length, max(1, int(part.records[done])))
         refusing.examples += examples

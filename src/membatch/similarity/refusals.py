@@ -18,17 +18,21 @@ import numpy.typing as npt
 from membatch.patch import Document
 from membatch.plan import Candidate, Counted, MemoryKey, Refused
 from membatch.similarity import crowd_kernels as kernels
+from membatch.similarity import zone_kernels
 from membatch.similarity.columns import (
     EXAMPLES,
     NONE,
     NUMBERS,
     OUTCOMES,
     UNKNOWN,
+    ZONE,
     Asked,
+    Changes,
     Columns,
     Led,
     Rank,
     Rule,
+    Zones,
 )
 from membatch.similarity.crowd import Crowd
 from membatch.similarity.facts import GUARD_NAMES, Compact, Whos
@@ -38,7 +42,8 @@ _YOUNG: Final = 2**62  # instead of the key of a memory that a record of the bat
 _ANY: Final = Rank(0, 1, 0)
 _NO: Final = Rank(1, 1, 0)
 _AT_FIRST: Final = 1 << 14  # pairs for which there is room
-_NO_LED: Final = Led(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64))
+_NO_LED: Final = Led(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
+_KINDS: Final = (np.int64, np.int32, np.int64, np.int32, np.int32)  # of what is noted of a changed member
 _MOST_PAIRS: Final = 1 << 20  # left to be judged, of one batch; past that it is decided in parts
 Numbers = npt.NDArray[np.int64]
 _decode = msgspec.json.decode
@@ -78,6 +83,51 @@ class Look(NamedTuple):
     exampled: Any
 
 
+class Changed:
+    """The members of a crowd that records of the batch have changed, and their facts now."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._places: dict[int, int] = {}
+        self.changes = Changes(*(np.zeros(16, kind) for kind in _KINDS))
+
+    def note(self, member: int, facts: Compact) -> None:
+        """Take note of the facts of a member."""
+        place = self._places.setdefault(member, self.count)
+        if place == self.count:
+            self.count += 1
+            if place == len(self.changes.members):
+                self.changes = Changes(*(np.concatenate([column, column]) for column in self.changes))
+        for column, value in zip(self.changes, (member, *facts), strict=True):
+            column[place] = value
+
+
+class Members:
+    """Members of a crowd, stored ones or records of the batch, as they were when the batch was found."""
+
+    def __init__(self, columns: Columns, zones: Zones, led: Led = _NO_LED) -> None:
+        self.columns, self.zones, self.led = columns, zones, led
+        self.changed = Changed()
+        self._unstamped = np.zeros(max(1, len(columns.who)), np.int64)
+
+    def stamped(self) -> Led:
+        """Return where hashes lead, with room for stamps."""
+        if not len(self.led.hashes):
+            return self.led._replace(stamps=self._unstamped, zones=self._unstamped)
+        zones = np.zeros(1 + len(self._unstamped) // ZONE, np.int64)
+        return self.led._replace(stamps=np.zeros(len(self._unstamped), np.int64), zones=zones)
+
+    def of(self, memory: MemoryKey) -> list[int]:
+        """Return where a memory is a member: one place or none."""
+        places: list[int] = np.flatnonzero(self.columns.memories == memory).tolist()
+        return places
+
+    def alone(self, member: int) -> Members:
+        """Return one member by itself."""
+        columns = Columns(*(column[member : member + 1] for column in self.columns))
+        return Members(columns, Zones(*(column[:0] for column in self.zones)))
+
+
 class Part:
     """One crowd and the records of a batch that touch it; some records of the batch may belong to it themselves.
 
@@ -85,77 +135,69 @@ class Part:
     """
 
     def __init__(
-        self, crowd: Crowd, records: Numbers, shared: Numbers, members: Numbers, *, is_hash: bool, rule: Rule
+        self, crowd: Crowd, touching: tuple[Numbers, Numbers], members: Numbers, rule: Rule, records: Records
     ) -> None:
-        self.crowd, self.is_hash = crowd, is_hash
-        self.records, self.shared, self.members = records, shared, members
-        self._rule = rule._replace(size=crowd.size, mask=rule.mask & ~(1 << NUMBERS) if is_hash else rule.mask)
-        self._before = np.searchsorted(members, records)  # how many members of the batch come before each record
-        self.stored = crowd.columns()
-        self._led = _NO_LED
-        self._no_stamps = np.zeros(max(crowd.count, len(members), 1), np.int64)
-        self._here = self.stored
+        self.is_hash = crowd.is_hash
+        (self.records, self.shared), self.members = touching, members
+        self._width, self._all = crowd.width, records
+        self._asked = records.alike if self.is_hash else records.asked
+        self._rule = rule._replace(size=crowd.size, mask=rule.mask & ~(1 << NUMBERS) if self.is_hash else rule.mask)
+        self._before = np.searchsorted(members, self.records)  # how many members of the batch come before each record
+        zones = crowd.zones()
+        self.stored = Members(crowd.columns(), zones)
+        zone_kernels.write_zones(self.stored.columns, zones)
+        self._here = Members(self._columns_here(), Zones(*(column[:0] for column in zones)))
         self.counted = np.empty(0, np.int32)
 
-    def lead(self, hashes: npt.NDArray[np.uint64], memories: Numbers) -> None:
-        """Take note that content hashes lead to memories, whether or not these are members."""
-        order = np.argsort(self.stored.memories)
-        at = np.minimum(np.searchsorted(self.stored.memories, memories, sorter=order), len(order) - 1)
-        members = order[at] if len(order) else at
-        there = self.stored.memories[members] == memories if len(order) else np.zeros(len(at), np.bool_)
-        hashes, members = hashes[there], members[there]
-        order = np.argsort(hashes, kind="stable")
-        self._led = Led(hashes[order], members[order], np.zeros(len(self.stored.who), np.int64))
-
-    def take(self, records: Records) -> tuple[list[Any], list[Any], int, list[Refused]]:
-        """Return the pairs left to be judged, with stored memories and with records; of how many records; examples."""
-        asked, members, width = self._asked(records), self.members, self.crowd.width
+    def _columns_here(self) -> Columns:
+        asked, members, width = self._asked, self.members, self._width
         digits = asked.digits[asked.starts[members][:, None] + np.arange(width)] if width else None
-        self._here = Columns(
+        return Columns(
             asked.who[members],
             asked.time[members],
             asked.numbers[members],
             asked.contents[members],
-            asked.hashes[members],
+            np.zeros(len(members), np.uint64) if self.is_hash else asked.hashes[members],
             np.full(len(members), _YOUNG),
             np.empty((len(members), 0), np.int32) if digits is None else digits,
         )
-        if self.is_hash:
-            self._here.hashes[:] = 0
-        everything = np.full(len(self.records), len(self.stored.who))
-        stored = self._look(self.stored, everything, records, self.records, self.shared)
-        here = self._look(self._here, self._before, records, self.records[: stored.done], self.shared)
+
+    def lead(self, hashes: npt.NDArray[np.uint64], memories: Numbers) -> None:
+        """Take note that content hashes lead to memories, whether or not these are members."""
+        there = self.stored.columns.memories
+        if not len(there):
+            return
+        order = np.argsort(there)
+        members = order[np.minimum(np.searchsorted(there, memories, sorter=order), len(order) - 1)]
+        is_member = there[members] == memories
+        hashes, members = hashes[is_member], members[is_member]
+        order = np.argsort(hashes, kind="stable")
+        self.stored.led = _NO_LED._replace(hashes=hashes[order], members=members[order])
+
+    def take(self) -> tuple[list[Any], list[Any], int, list[Refused]]:
+        """Return the pairs left to be judged, with stored memories and with records; of how many records; examples."""
+        stored = self._look(self.stored, slice(0, len(self.records)), _ANY)
+        here = self._look(self._here, slice(0, stored.done), _ANY)
         self.counted = stored.counted
-        known = [(a, int(self.stored.memories[b]), c, d) for a, b, c, d in stored.pairs.tolist()]
-        fresh = [(a, int(members[b]), c, d) for a, b, c, d in here.pairs.tolist()]
-        return known, fresh, here.done, list(self._examples(stored, self.stored.memories))
+        memories = self.stored.columns.memories
+        known = [(a, int(memories[b]), c, d) for a, b, c, d in stored.pairs.tolist()]
+        fresh = [(a, int(self.members[b]), c, d) for a, b, c, d in here.pairs.tolist()]
+        return known, fresh, here.done, list(self._examples(stored, memories))
 
     def pairs(self) -> int:
         """Return how many pairs were compared."""
-        return len(self.stored.who) * len(self.records) + int(self._before.sum())
+        return len(self.stored.columns.who) * len(self.records) + int(self._before.sum())
 
-    def _asked(self, records: Records) -> Asked:
-        return records.alike if self.is_hash else records.asked
-
-    def _look(
-        self,
-        members: Columns,
-        limits: Numbers,
-        of: Records,
-        records: Numbers,
-        shared: Numbers,
-        rank: Rank = _ANY,
-        least: int = _AT_FIRST,
-    ) -> Look:
-        counted = np.zeros((len(records), self.crowd.width + 1, OUTCOMES), np.int32)
+    def _look(self, of: Members, some: slice, rank: Rank) -> Look:
+        records, limits = self.records[some], self._before[some]
+        if of is not self._here:
+            limits = np.full(len(records), len(of.columns.who))
+        counted = np.zeros((len(records), self._width + 1, OUTCOMES), np.int32)
         examples = np.zeros((OUTCOMES, EXAMPLES, 4), np.int64)
         exampled = np.zeros(OUTCOMES, np.int64)
-        memo = np.full(len(of.whos) + 1, -1, np.int8)
-        if members is self.stored and len(self._led.hashes):
-            led = self._led._replace(stamps=np.zeros(len(members.who), np.int64))
-        else:
-            led = _NO_LED._replace(stamps=self._no_stamps)
-        room = max(least, int(limits[: len(records)].max(initial=0)))
+        whos, led, shared = self._all.whos, of.stamped(), self.shared[some]
+        memo = np.full(len(whos) + 1, -1, np.int8)
+        room = max(_AT_FIRST if len(records) > 1 else 1, int(limits.max(initial=0)))
         parts, at, total = [np.empty((0, 4), np.int64)], 0, 0
         while at < len(records) and total < _MOST_PAIRS:
             found = np.empty((room, 4), np.int64)
@@ -164,44 +206,72 @@ class Part:
                 records,
                 shared,
                 limits,
-                self._asked(of),
-                members,
+                self._asked,
+                of.columns,
+                of.zones,
                 led,
-                of.whos.table(),
+                whos.table(),
                 memo,
                 self._rule,
                 rank,
                 found,
                 counted,
-                examples,
-                exampled,
+                (examples, exampled),
             )
             parts.append(found[:hits])
             total += hits
         return Look(np.concatenate(parts), at, counted, examples, exampled)
 
+    def begin(self) -> None:
+        """Begin to decide: no record of the batch has founded or changed a memory."""
+        self._here.columns.memories[:] = 0
+        self.stored.changed, self._here.changed = Changed(), Changed()
+
     def found(self, member: int, memory: MemoryKey) -> None:
         """Take note that a member of the batch has founded a memory."""
-        self._here.memories[member] = memory
+        self._here.columns.memories[member] = memory
 
-    def nothing_founded(self) -> None:
-        """Begin to decide: no record of the batch has founded a memory."""
-        self._here.memories[:] = 0
+    def note(self, memory: MemoryKey, facts: Compact) -> None:
+        """Take note of the facts that a memory has now."""
+        for members in (self.stored, self._here):
+            for member in members.of(memory):
+                members.changed.note(member, facts)
 
-    def at_turn(self, number: int, records: Records, chosen: Candidate | None) -> tuple[Any, list[Refused]]:
+    def at_turn(self, number: int, chosen: Candidate | None) -> tuple[Any, list[Refused]]:
         """Return the counts of a record (tokens with a digit that both have, guard), and a few examples.
 
         `number` is its place among those of the part; only what comes before `chosen` counts for a guard.
         """
-        one = slice(number, number + 1)
-        counts, rank = self.counted[number], self._rank(chosen)
-        if rank is not _ANY:
-            everything = np.full(1, len(self.stored.who))
-            counts = self._look(self.stored, everything, records, self.records[one], self.shared[one], rank).counted[0]
-        if not self._before[number]:
-            return counts, []
-        here = self._look(self._here, self._before[one], records, self.records[one], self.shared[one], rank, 0)
-        return counts + here.counted[0], list(self._examples(here, self._here.memories))
+        one, rank = slice(number, number + 1), self._rank(chosen)
+        counts = self.counted[number] if rank is _ANY else self._look(self.stored, one, rank).counted[0]
+        examples: list[Refused] = []
+        if self._before[number]:
+            here = self._look(self._here, one, rank)
+            counts = counts + here.counted[0]
+            examples = list(self._examples(here, self._here.columns.memories))
+        for members in (self.stored, self._here):
+            if members.changed.count:
+                counts = counts.copy()
+                self._recount(members, number, rank, counts)
+        return counts, examples
+
+    def _recount(self, of: Members, number: int, rank: Rank, counts: Any) -> None:
+        kernels.recount(
+            self.records[number],
+            self.shared[number],
+            self._asked,
+            of.columns,
+            of.changed.changes,
+            of.changed.count,
+            of.stamped(),
+            self._all.whos.table(),
+            np.full(len(self._all.whos) + 1, -1, np.int8),
+            self._rule,
+            rank,
+            np.empty((1, 4), np.int64),
+            counts,
+            (np.empty((OUTCOMES, 0, 4), np.int64), np.full(OUTCOMES, EXAMPLES, np.int64)),
+        )
 
     def _rank(self, chosen: Candidate | None) -> Rank:
         if chosen is None or (self.is_hash and chosen.step != "hash"):
@@ -210,22 +280,19 @@ class Part:
             return Rank(1, 1, chosen.memory)
         return _NO if chosen.step == "hash" else Rank(chosen.shared, chosen.union, chosen.memory)
 
-    def refused_alone(self, number: int, memory: MemoryKey, records: Records, chosen: Candidate | None) -> int:
+    def refused_alone(self, number: int, memory: MemoryKey, chosen: Candidate | None) -> int:
         """Return the guard that a member is counted for as refused, NONE where it is not."""
-        one = slice(number, number + 1)
-        for columns in (self.stored, self._here):
-            for member in np.flatnonzero(columns.memories == memory).tolist():
-                alone = Columns(*(column[member : member + 1] for column in columns))
-                look = self._look(
-                    alone, np.ones(1, np.int64), records, self.records[one], self.shared[one], self._rank(chosen), 0
-                )
-                refused = look.counted[0].sum(axis=0)[1:].tolist()
+        for members in (self.stored, self._here):
+            for member in members.of(memory):
+                alone = members.alone(member)
+                counts = self._look(alone, slice(number, number + 1), self._rank(chosen)).counted[0]
+                refused = counts.sum(axis=0)[1:].tolist()
                 return 1 + refused.index(1) if any(refused) else NONE
         return NONE
 
-    def scores(self, number: int, counts: Any, records: Records) -> Iterator[tuple[int, int, int]]:
+    def scores(self, number: int, counts: Any) -> Iterator[tuple[int, int, int]]:
         """Yield the scores of what was refused: shared, union, how often."""
-        size = int(records.asked.sizes[self.records[number]]) + self.crowd.size
+        size = int(self._asked.sizes[self.records[number]]) + self._rule.size
         for both, amount in enumerate(counts.sum(axis=1).tolist(), int(self.shared[number])):
             if amount:
                 yield both, size - both, amount
@@ -251,11 +318,13 @@ class Refusals:
                 self._member.setdefault(record, []).append((part, place))
         self._touching = np.array(sorted(self._of), np.int64)
         self._stored: dict[int, Compact] | None = None
+        self._noted: set[MemoryKey] = set()
 
     def begin(self) -> None:
         """Begin to decide the batch."""
+        self._noted.clear()
         for part in self._parts:
-            part.nothing_founded()
+            part.begin()
 
     def found(self, record: int, memory: MemoryKey) -> None:
         """Take note that a record has founded a memory."""
@@ -264,7 +333,7 @@ class Refusals:
 
     def is_led(self, record: int, memory: MemoryKey) -> bool:
         """Return whether a crowd of the record's content hash has a stored memory."""
-        return any(part.is_hash and part.crowd.has(memory) for part, _ in self._of.get(record, ()))
+        return any(part.is_hash and part.stored.of(memory) for part, _ in self._of.get(record, ()))
 
     def touches(self, record: int) -> bool:
         """Return whether a record touches a crowd."""
@@ -280,36 +349,41 @@ class Refusals:
         scores: dict[tuple[int, int], int] = {}
         examples: list[Refused] = []
         for part, place in self._of.get(record, ()):
-            counts, some = part.at_turn(place, self._records, chosen)
+            counts, some = part.at_turn(place, chosen)
             examples += some
             totals = counts.sum(axis=0).tolist()
             if not part.is_hash:
-                for shared, union, amount in part.scores(place, counts, self._records):
+                for shared, union, amount in part.scores(place, counts):
                     scores[shared, union] = scores.get((shared, union), 0) + amount
                 for memory in led:
-                    totals[part.refused_alone(place, memory, self._records, chosen)] -= 1
+                    totals[part.refused_alone(place, memory, chosen)] -= 1
             for guard, name in GUARD_NAMES.items():
                 if totals[guard]:
                     by_guard[name] = by_guard.get(name, 0) + totals[guard]
         return Counted(by_guard, scores, examples)
 
     def must_end(self, record: int, memory: MemoryKey, founder: int | None, document: Document) -> bool:
-        """Return whether what a record made of a memory changes what was found of a later one."""
+        """Return whether a later record could be the same as a memory after what a record made of it."""
         old = self._facts_of(memory) if founder is None else self._records.facts_of(founder)
         later = self._touching[np.searchsorted(self._touching, record, "right") :]
         if old is None or old.who == UNKNOWN or not len(later):
             return False
         new = self._records.whos.compact(Facts(document))
-        if new == old:
+        if new == old and memory not in self._noted:
             return False
+        self._noted.add(memory)
         table = self._records.whos.table()
-        return bool(kernels.verdict_changes(later, self._records.asked, tuple(old), tuple(new), table, self._mask))
+        if kernels.lets_go(later, self._records.asked, tuple(old), tuple(new), table, self._mask):
+            return True
+        for part in self._parts:
+            part.note(memory, new)
+        return False
 
     def _facts_of(self, memory: MemoryKey) -> Compact | None:
         if self._stored is None:
             self._stored = {}
             for part in self._parts:
-                columns = part.stored
+                columns = part.stored.columns
                 facts = zip(columns.who, columns.time, columns.numbers, columns.contents, strict=True)
                 self._stored.update(zip(columns.memories.tolist(), facts, strict=True))  # type: ignore[arg-type]
         found = self._stored.get(memory)
