@@ -189,7 +189,7 @@ CODES: Final[dict[str, Code]] = {
     "unexpected": Code(
         "internal",
         "handling the record raised an error that nobody foresaw",
-        "Report it with the stack trace, which names what failed: membatch, or another package's format, guard or rule.",
+        "Report it with the stack trace, which names what failed: membatch or another package.",
     ),
 }
 
