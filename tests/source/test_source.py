@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import itertools
 import json
 import lzma
 from collections.abc import Callable
@@ -253,3 +254,17 @@ def test_a_chunk_of_long_rows_closes_at_its_bytes(kind: str, tmp_path: Path) -> 
     chunks = list(reader_of(str(file)).read(str(file), Checkpoint(), SourceSettings()))
     assert max(sum(map(len, chunk.items)) for chunk in chunks) < 6_000_000
     assert [json.loads(item) for chunk in chunks for item in chunk.items] == values
+
+
+@pytest.mark.parametrize("compression", [".gz", ".zst", ".bz2", ".xz"])
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv"])
+def test_a_damaged_stream_ends_with_one_rejection(kind: str, compression: str, tmp_path: Path) -> None:
+    values = [{"summary": f"number {number}", "kind": "fact"} for number in range(20)]
+    file = write(tmp_path, kind, compression, values)
+    packed = file.read_bytes()
+    for cut in range(1, len(packed), 7):
+        file.write_bytes(packed[: len(packed) - cut])
+        found = list(itertools.islice(items(file), 100))
+        good = [item for item in found if isinstance(item, dict)]
+        assert good == values[: len(good)]
+        assert found[len(good) :] in (["compression"], [] if good == values else ["compression"])

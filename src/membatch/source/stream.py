@@ -42,6 +42,7 @@ class ByteStream:
     def __init__(self, path: str) -> None:
         self._path = path
         self._read_bytes = 0
+        self._is_damaged = False
         self._raw: BinaryIO | None = None
         suffix = Path(path).suffix.lower()
         self._is_compressed = suffix in COMPRESSIONS
@@ -81,7 +82,16 @@ class ByteStream:
                 raise Unreadable("read-error", "the source is shorter than it was")
 
     def read(self, size: int = CHUNK) -> bytes:
-        """Return the next bytes; raise Unreadable where the stream is damaged."""
+        """Return the next bytes; raise Unreadable where the stream is damaged, once: after that it has ended."""
+        if self._is_damaged:
+            return b""
+        try:
+            return self._read(size)
+        except Unreadable:
+            self._is_damaged = True
+            raise
+
+    def _read(self, size: int) -> bytes:
         try:
             # read1 gives what there is before it meets the damage; read would give nothing of it.
             data = self._stream.read1(size) if self._is_compressed else self._stream.read(size)  # type: ignore[attr-defined]

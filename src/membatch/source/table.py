@@ -35,6 +35,7 @@ class _Lines:
         self.line, self.offset = 1, 0
         self.taken: list[bytes] = []
         self.fault: Unreadable | None = None
+        self.cut = b""  # the beginning of the line in which the stream broke off
 
     def next(self) -> bytes:
         """Return the next line, b"" at the end; a damaged stream ends, and `fault` says why."""
@@ -42,8 +43,8 @@ class _Lines:
             try:
                 data = self._stream.read()
             except Unreadable as fault:
-                self.fault = fault
-                data = b""
+                self.fault, self.cut, self._carry = fault, self._carry, b""
+                break
             lines = _split(self._carry + data)
             self._carry = lines.pop() if data else b""
             self._ready = [line for line in reversed(lines) if line]
@@ -123,6 +124,8 @@ class _Table:
         """Yield all rows after the checkpoint; the header is read in any case."""
         header = self._columns or self._row()
         if header is None:
+            if self._lines.fault is not None and after.offset == 0:
+                yield self._chunk()
             return
         first = header if isinstance(header, Rejection) else None
         self._header = [] if isinstance(header, Rejection) else header
@@ -154,7 +157,7 @@ class _Table:
             if row is None:
                 if self._lines.fault is not None:
                     fault, self._lines.fault = self._lines.fault, None
-                    rejected[len(items)] = remainder(fault.code, str(fault))
+                    rejected[len(items)] = remainder(fault.code, str(fault), self._lines.cut)
                     items.append(b"")
                     lines.append(line)
                     offsets.append(offset)
