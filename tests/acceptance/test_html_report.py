@@ -111,6 +111,9 @@ def test_every_chart_is_drawn(page: Path, chromium: Browser) -> None:
         assert marks > 0, title
         assert re.search(r"\d", label), "a chart says its figures in words"
         assert role == "img"
+    places = chromium.evaluate("[...document.querySelectorAll('.axis.x text')].map(node => node.textContent)")
+    assert any(re.fullmatch(r"[\d.]+ s", place) for place in places)
+    assert not any("…" in place or "..." in place for place in places)  # a time that is cut tells nothing
     amounts = chromium.evaluate(
         "[...document.querySelectorAll('.tile dd:nth-of-type(1)')].map(node => node.textContent)"
     )

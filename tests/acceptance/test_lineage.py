@@ -156,5 +156,5 @@ def test_all_pairs_of_a_guard_are_accepted_at_once(tmp_path: Path) -> None:
     few = membatch("review", "--accept-all", "--guard", "substitution", "--min-score", "0.9", folder=tmp_path)
     assert b"accepted 0 pairs" in few.stderr
     done = membatch("review", "--accept-all", "--guard", "substitution", "--min-score", "0.7", folder=tmp_path)
-    assert b"accepted 1 pairs" in done.stderr
+    assert b"accepted 1 pair " in done.stderr
     assert membatch("review", "--accept-all", folder=tmp_path).returncode == 2
