@@ -15,13 +15,11 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import filelock
-import msgspec
 
 from membatch.config import hide_password
 from membatch.errors import (
@@ -33,26 +31,17 @@ from membatch.errors import (
     SurroundingsError,
 )
 from membatch.memory import HASH_VERSION, UNICODE_VERSION
-from membatch.plan import Checkpoint, Digest, MemoryKey, Plan, StoredRow
+from membatch.plan import Checkpoint, Digest, Plan
 from membatch.store import (
-    BatchRow,
-    Blocker,
-    FingerprintRow,
-    MergeRow,
-    OneMerge,
     RebuiltRow,
-    RejectRow,
-    ReviewRow,
-    RunRow,
-    Unmerged,
     now,
 )
-from membatch.store.blame import step_of
 from membatch.store.changes import PURGE_IS_DUE, Changes
 from membatch.store.driver import ours, translated
 from membatch.store.inspection import Inspection
 from membatch.store.queries import query
-from membatch.store.rows import Row, rows_of
+from membatch.store.reading import Reading
+from membatch.store.transaction import SqliteTransaction
 from membatch.store.upgrade import SCHEMA_VERSION, upgrade
 
 OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
@@ -61,23 +50,7 @@ CHECKPOINT_PAGES: Final = 2_500  # about 40 MB of log before it moves into the d
 BUSY_MILLISECONDS: Final = 5_000
 LOCK_SECONDS: Final = 0.2  # a reader that looks whether the lock is held has it for less than a millisecond
 PATIENT_MILLISECONDS: Final = 30_000  # where nobody counts attempts: about as long as those of a batch together
-ROWS_A_STATEMENT: Final = 100
 LIVE_RUN: Final = "live_run"  # the fact which run the holder of the lease is at work on
-_BLOCK: Final = 50_000
-
-
-@cache
-def _many(insert: str) -> str:
-    """Return an INSERT of one row as one of `ROWS_A_STATEMENT` rows."""
-    head, values, row = insert.rpartition("VALUES ")
-    return head + values + ", ".join([row] * ROWS_A_STATEMENT)
-
-
-def _flat(rows: list[Row]) -> list[Any]:
-    values: list[Any] = []
-    for row in rows:
-        values += row  # measured: a third of the time of itertools.chain
-    return values
 
 
 def path_of(url: str) -> str:
@@ -88,7 +61,7 @@ def path_of(url: str) -> str:
     return path[1:]
 
 
-class SqliteStore:
+class SqliteStore(Reading):
     """An open SQLite store; see `membatch.store.Store` for its face."""
 
     def __init__(
@@ -232,11 +205,6 @@ class SqliteStore:
                 self._connection.execute("PRAGMA query_only = ON")
                 self._release()
 
-    def _meta(self, name: str) -> str | None:
-        with ours():
-            row = self._connection.execute(query("get_meta"), (name,)).fetchone()
-        return None if row is None else str(row[0])
-
     def _take_lease(self) -> None:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
@@ -305,14 +273,14 @@ class SqliteStore:
     def transaction(self, run: int, number: int) -> Iterator[SqliteTransaction]:
         """Open the transaction of a batch; it commits at the end of the block, or rolls back."""
         with self._block(BUSY_MILLISECONDS):
-            yield SqliteTransaction(self._connection, self, run, number)
+            yield SqliteTransaction(self._connection, run, number)
 
     def refuses(self, plan: Plan) -> bool:
         """Return whether the database refuses a row of the plan; nothing is written."""
         try:
             with self._block():
                 run = self._connection.execute("SELECT max(run) FROM run").fetchone()[0]
-                SqliteTransaction(self._connection, self, run, -1).apply(plan, Checkpoint(), b"{}")
+                SqliteTransaction(self._connection, run, -1).apply(plan, Checkpoint(), b"{}")
                 raise _Undo
         except _Undo:
             return False
@@ -346,57 +314,10 @@ class SqliteStore:
         with self._block():
             self._connection.execute(query("finish_run"), (status, now(), summary, run))
 
-    def next_key(self) -> MemoryKey:
-        """Return the key that the next memory gets."""
-        return MemoryKey(self._next_keys()[0])
-
-    def _next_keys(self) -> tuple[int, int, int]:
-        with ours():
-            memory, merge, batch = self._connection.execute(query("next_keys")).fetchone()
-        return memory, merge, batch
-
-    def fetch(self, keys: Iterable[MemoryKey]) -> dict[MemoryKey, StoredRow]:
-        """Return memories by key."""
-        wanted = sorted(set(keys))
-        if not wanted:
-            return {}
-        with ours():
-            rows = self._connection.execute(query("fetch_memories"), (json.dumps(wanted),)).fetchall()
-        return {
-            MemoryKey(key): StoredRow(MemoryKey(key), identity, scope, record.encode(), stated)
-            for key, identity, scope, record, stated in rows
-        }
-
-    def fingerprints(self) -> Iterator[list[FingerprintRow]]:
-        """Yield all fingerprints, in blocks."""
-        yield from self._blocks(query("fingerprints"))
-
-    def fingerprints_of(self, memory: MemoryKey) -> list[FingerprintRow]:
-        """Return the fingerprints that lead to one memory."""
-        with ours():
-            rows = self._connection.execute(query("fingerprints_of"), (memory,)).fetchall()
-        return [FingerprintRow(*row) for row in rows]
-
-    def _blocks(self, sql: str, *values: Any) -> Iterator[list[Any]]:
-        with ours():
-            cursor = self._connection.execute(sql, values)
-            while rows := cursor.fetchmany(_BLOCK):
-                yield rows
-
-    def missing_tokens(self) -> list[tuple[int, int, str]]:
-        """Return some founders without tokens: memory, number, summary; none if all have theirs."""
-        with ours():
-            return self._connection.execute(query("missing_tokens")).fetchall()
-
     def add_tokens(self, rows: Iterable[tuple[bytes, int, int]]) -> None:
         """Write the tokens of founders: tokens, memory, number."""
         with self._block():
             self._connection.executemany(query("add_tokens"), rows)
-
-    def facts(self) -> dict[str, str]:
-        """Return the facts about the store itself: versions, dedup scope."""
-        with ours():
-            return dict(self._connection.execute(query("facts")))
 
     def rebuild_fingerprints(
         self,
@@ -417,16 +338,6 @@ class SqliteStore:
             many(query("set_meta"), versions.items())
             self._connection.execute(query("clear_rebuilt"))
 
-    def conflicting_digests(self) -> set[Digest]:
-        """Return the digests of records refused because of their id, and not resolved since."""
-        with ours():
-            return {row[0] for row in self._connection.execute(query("conflicting_digests"))}
-
-    def runs(self) -> list[RunRow]:
-        """Return all runs, the oldest first."""
-        with ours():
-            return [RunRow(*row) for row in self._connection.execute(query("runs"))]
-
     def live_run(self) -> int | None:
         """Return the run that another process is at work on now, if there is one."""
         live = self._meta(LIVE_RUN)
@@ -445,32 +356,6 @@ class SqliteStore:
         except OSError:  # not ours to open: what cannot be known is not claimed
             return False
 
-    def batches(self, run: int) -> Iterator[BatchRow]:
-        """Yield the committed batches of a run, in order."""
-        for block in self._blocks(query("batches"), run):
-            yield from (BatchRow(*row) for row in block)
-
-    def last_batch(self, run: int) -> tuple[int, Checkpoint] | None:
-        """Return the number and checkpoint of a run's newest batch."""
-        with ours():
-            row = self._connection.execute(query("last_batch"), (run,)).fetchone()
-        return None if row is None else (row[0], msgspec.json.decode(row[1], type=Checkpoint))
-
-    def rejects(self, run: int, after: int = 0) -> Iterator[RejectRow]:
-        """Yield the rejected records of a run after a reject, in order; others may be written meanwhile."""
-        while True:
-            with ours():  # a cursor that stayed open would not outlive a rollback
-                rows = self._connection.execute(query("rejects"), (run, after)).fetchall()
-            if not rows:
-                return
-            yield from (RejectRow(*row) for row in rows)
-            after = rows[-1][0]
-
-    def beginnings(self, keys: Iterable[MemoryKey], length: int) -> list[tuple[MemoryKey, int, str]]:
-        """Return the first characters of memories' summaries: memory, the run that made it, text."""
-        with ours():
-            return self._connection.execute(query("beginnings"), (json.dumps(sorted(keys)), length)).fetchall()
-
     @contextmanager
     def changes(self, run: int) -> Iterator[Changes]:
         """Open the one transaction of a run that is no load: an undo or a review."""
@@ -478,55 +363,6 @@ class SqliteStore:
             changes = Changes(self._connection, self.fetch, run)
             yield changes
             changes.close()
-
-    def merge(self, merge: int) -> OneMerge | None:
-        """Return a merge by its number."""
-        with ours():
-            row = self._connection.execute(query("merge"), (merge,)).fetchone()
-        return None if row is None else OneMerge(*row)
-
-    def after_merge(self, merge: int) -> list[Blocker]:
-        """Return what names the memory of a merge later than the merge did."""
-        with ours():
-            return [Blocker(*row) for row in self._connection.execute(query("after_merge"), (merge,))]
-
-    def blockers(self, run: int, later: Sequence[int]) -> list[Blocker]:
-        """Return what the later runs did that names memories which the run made or changed."""
-        execute = self._connection.execute
-        with ours():
-            execute(query("begin_touched"))
-            execute(query("clear_touched"))
-            execute(query("touch"), (run,))
-            return [Blocker(other, *row) for other in later for row in execute(query("blockers"), (other, run))]
-
-    def reviews(self, state: str) -> list[ReviewRow]:
-        """Return the pairs in a state, with both memories, the oldest first."""
-        with ours():
-            return [ReviewRow(*row) for row in self._connection.execute(query("reviews"), (state,))]
-
-    def review(self, review: int) -> ReviewRow | None:
-        """Return a pair by its number."""
-        with ours():
-            row = self._connection.execute(query("review"), (review,)).fetchone()
-        return None if row is None else ReviewRow(*row)
-
-    def by_id(self, identity: str) -> list[StoredRow]:
-        """Return the memories of an id; in other match scopes, those that absorbed or knew a record of it."""
-        with ours():
-            rows = self._connection.execute(query("by_id"), (identity,)).fetchall()
-        return [
-            StoredRow(MemoryKey(key), name, scope, record.encode(), stated) for key, name, scope, record, stated in rows
-        ]
-
-    def lineage(self, memory: MemoryKey) -> list[MergeRow]:
-        """Return the merges into a memory, the oldest first, those that were taken back too."""
-        with ours():
-            return [MergeRow(*row) for row in self._connection.execute(query("lineage"), (memory,))]
-
-    def unmerged_from(self, memory: MemoryKey, batch: int | None = None) -> list[Unmerged]:
-        """Return the merges whose taking back made a memory, or made it stand alone again."""
-        with ours():
-            return [Unmerged(*row) for row in self._connection.execute(query("unmerged_from"), (memory, batch))]
 
     @contextmanager
     def inspection(self) -> Iterator[Inspection]:
@@ -562,79 +398,6 @@ class SqliteStore:
         with self._block():
             execute(query("set_meta"), (PURGE_IS_DUE, "0"))
 
-    def export(self) -> Iterator[tuple[str, bytes]]:
-        """Yield (id, record without id as JSON) of all memories, by age."""
-        with ours():
-            for identity, record in self._connection.execute(query("export")):
-                yield identity, record.encode()
-
 
 class _Undo(Exception):  # noqa: N818
     """Leaves a transaction that was only a trial."""
-
-
-class SqliteTransaction:
-    """One batch on its way into the store."""
-
-    def __init__(self, connection: sqlite3.Connection, store: SqliteStore, run: int, number: int) -> None:
-        self._connection, self._store = connection, store
-        self._run, self._number = run, number
-
-    def apply(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
-        """Write everything that the plan says; raises RefusedError where the database refuses a row."""
-        _, next_merge, batch_key = self._store._next_keys()
-        try:
-            rows = rows_of(plan, batch_key, next_merge)
-        except (TypeError, ValueError, RecursionError) as error:  # what a rule or format made cannot be written
-            raise RefusedError(f"it cannot be written: {type(error).__name__}: {error}") from error
-        place = msgspec.json.encode(checkpoint).decode()
-        with ours():
-            self._connection.execute(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
-            self._insert(plan, "insert_memory", rows.memories)
-            self._insert(plan, "insert_merge", rows.merges)
-            self._connection.executemany(query("update_memory"), rows.updates)
-            self._connection.executemany(query("supersede_fingerprints"), rows.superseded)
-            self._connection.executemany(query("close_reviews"), rows.closed)
-            self._insert(plan, "insert_founder", rows.founders)
-            self._insert(plan, "insert_fingerprint", rows.fingerprints)
-            self._insert(plan, "insert_duplicate", rows.duplicates)
-            self._insert(plan, "insert_review", rows.reviews)
-            self._insert(plan, "insert_reject", rows.rejects)
-
-    def _insert(self, plan: Plan, name: str, rows: list[Row]) -> None:
-        """Insert rows, many with one statement: fewer crossings."""
-        one = query(name)
-        whole = len(rows) - len(rows) % ROWS_A_STATEMENT
-        at = 0  # the first row of the statement in hand
-
-        def values(starts: range) -> Iterator[list[Any]]:
-            nonlocal at
-            for at in starts:
-                yield _flat(rows[at : at + starts.step])
-
-        try:
-            self._connection.executemany(_many(one), values(range(0, whole, ROWS_A_STATEMENT)))
-            self._connection.executemany(one, values(range(whole, len(rows), 1)))
-        except sqlite3.Error as error:
-            refused = translated(error)
-            if isinstance(refused, RefusedError):
-                end = at + (ROWS_A_STATEMENT if at < whole else 1)
-                number = self._refused_row(one, rows, range(at, min(end, len(rows))))
-                refused.step = None if number is None else step_of(plan, name, rows, number)
-            raise refused from error
-
-    def _refused_row(self, one: str, rows: list[Row], numbers: range) -> int | None:
-        """Return the first row of a statement that fails alone; the rows before it are inserted, to be rolled back."""
-        for number in numbers:
-            if not self._connection.in_transaction:  # what refuses may roll back itself
-                return None
-            try:
-                self._connection.execute(one, rows[number])
-            except sqlite3.Error:
-                return number
-        return None
-
-    def resolve(self, rejects: Iterable[int]) -> None:
-        """Mark rejects of an earlier run as resolved by this one."""
-        with ours():
-            self._connection.executemany(query("resolve_reject"), [(self._run, reject) for reject in rejects])
