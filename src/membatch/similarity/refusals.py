@@ -34,7 +34,7 @@ from membatch.similarity.columns import (
     Rule,
     Zones,
 )
-from membatch.similarity.crowd import Crowd
+from membatch.similarity.crowd import Crowd, zones_of
 from membatch.similarity.facts import GUARD_NAMES, Compact, Whos
 from membatch.similarity.guards import Facts
 
@@ -105,10 +105,29 @@ class Changed:
 class Members:
     """Members of a crowd, stored ones or records of the batch, as they were when the batch was found."""
 
-    def __init__(self, columns: Columns, zones: Zones, led: Led = _NO_LED) -> None:
-        self.columns, self.zones, self.led = columns, zones, led
+    def __init__(self, columns: Columns, zones: Zones) -> None:
+        self.columns, self.zones, self.led = columns, zones, _NO_LED
         self.changed = Changed()
+        zone_kernels.write_zones(columns, zones)
+        self._missing = np.zeros(0, np.int64)  # how many members of each zone have founded no memory
         self._unstamped = np.zeros(max(1, len(columns.who)), np.int64)
+
+    def begin(self, *, founded: bool) -> None:
+        """Begin to decide: no record of the batch has changed a memory, nor founded one."""
+        self.changed = Changed()
+        if not founded:
+            self.columns.memories[:] = 0
+            self.zones.memories[:] = 0
+            self._missing = np.diff(np.append(np.arange(0, len(self.columns.who), ZONE), len(self.columns.who)))
+
+    def found(self, member: int, memory: MemoryKey) -> None:
+        """Take note that a record of the batch has founded a memory."""
+        memories, zone = self.columns.memories, member // ZONE
+        memories[member] = memory
+        self._missing[zone] -= 1
+        if not self._missing[zone]:
+            there = memories[zone * ZONE : (zone + 1) * ZONE]
+            self.zones.memories[zone] = there.min(), there.max()
 
     def stamped(self) -> Led:
         """Return where hashes lead, with room for stamps."""
@@ -143,10 +162,8 @@ class Part:
         self._asked = records.alike if self.is_hash else records.asked
         self._rule = rule._replace(size=crowd.size, mask=rule.mask & ~(1 << NUMBERS) if self.is_hash else rule.mask)
         self._before = np.searchsorted(members, self.records)  # how many members of the batch come before each record
-        zones = crowd.zones()
-        self.stored = Members(crowd.columns(), zones)
-        zone_kernels.write_zones(self.stored.columns, zones)
-        self._here = Members(self._columns_here(), Zones(*(column[:0] for column in zones)))
+        stored, here = crowd.columns(), self._columns_here()
+        self.stored, self._here = Members(stored, zones_of(stored)), Members(here, zones_of(here))
         self.counted = np.empty(0, np.int32)
 
     def _columns_here(self) -> Columns:
@@ -224,12 +241,12 @@ class Part:
 
     def begin(self) -> None:
         """Begin to decide: no record of the batch has founded or changed a memory."""
-        self._here.columns.memories[:] = 0
-        self.stored.changed, self._here.changed = Changed(), Changed()
+        self.stored.begin(founded=True)
+        self._here.begin(founded=False)
 
     def found(self, member: int, memory: MemoryKey) -> None:
         """Take note that a member of the batch has founded a memory."""
-        self._here.columns.memories[member] = memory
+        self._here.found(member, memory)
 
     def note(self, memory: MemoryKey, facts: Compact) -> None:
         """Take note of the facts that a memory has now."""
