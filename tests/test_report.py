@@ -110,6 +110,28 @@ def test_held_and_refused_pairs_are_shown_with_their_texts(tmp_path: Path) -> No
     assert redacted.deduplication["by_guard"]["substitution"]["unsure"] == 1
 
 
+def test_a_record_that_is_unsure_of_two_memories_is_one_hold(tmp_path: Path) -> None:
+    sister = FATHER.replace("father", "sister")
+    found = loaded(tmp_path, [{"summary": text} for text in (FATHER, MOTHER, sister)])
+    assert found.counts.held == 2
+    assert found.deduplication["by_guard"]["substitution"] == {"different": 0, "unsure": 2}
+    assert sum(found.deduplication["score_histogram"]) == 3  # pairs
+
+
+def test_pairs_refused_in_compiled_code_are_counted_and_shown(tmp_path: Path) -> None:
+    beats = [{"summary": f"the resting heart rate of the patient was {beat} bpm in the morning"} for beat in range(150)]
+    loaded(tmp_path, beats)
+    found = report(1, store=f"sqlite:///{tmp_path / 'm.db'}").deduplication
+    pairs = 150 * 149 // 2
+    assert found["by_guard"] == {"numbers": {"different": pairs, "unsure": 0}}
+    assert sum(found["score_histogram"]) == found["pairs_compared"] == pairs
+    shown = found["examples"]["refused"]["numbers"]
+    assert len(shown) == 5
+    assert {pair["score"] for pair in shown} == {0.8333}
+    redacted = report(1, store=f"sqlite:///{tmp_path / 'm.db'}", redact=True).deduplication
+    assert redacted["examples"] == {"held": {}, "refused": {}}
+
+
 def test_a_report_from_the_store_equals_the_one_that_the_run_returned(tmp_path: Path) -> None:
     records: list[dict[str, Any]] = [{"summary": FATHER}, {"summary": MOTHER}, {"summary": "", "confidence": 2}]
     first = loaded(tmp_path, records, batch__size=2)

@@ -20,6 +20,7 @@ from membatch.plan import (
     Batch,
     Candidate,
     ContentHash,
+    Counted,
     Digest,
     Duplicate,
     Hits,
@@ -29,7 +30,6 @@ from membatch.plan import (
     Merge,
     Plan,
     Refused,
-    Refusing,
     Reject,
     Rejection,
     Similar,
@@ -220,15 +220,15 @@ class _Decider:
         return b'{"id":' + identity + b"," + self._batch.records[record][1:]
 
     def _consolidate(self, record: int) -> Step:
-        step, chosen = self._chosen(record)
-        if self._refusing is not None and self._refusing.touches(record):
-            self._count_unjudged(self._refusing, record, chosen)
-        return step
-
-    def _count_unjudged(self, refusing: Refusing, record: int, chosen: Candidate | None) -> None:
+        if self._refusing is None or not self._refusing.touches(record):
+            return self._chosen(record)[0]
         stored = self._hits.by_hash.get(record, ())
         led = [key for key in self._by_hash.get(self._batch.content_hashes[record], ()) if key not in stored]
-        counted = refusing.at_turn(record, led, chosen)
+        step, chosen = self._chosen(record)
+        self._count_unjudged(record, self._refusing.at_turn(record, led, chosen))
+        return step
+
+    def _count_unjudged(self, record: int, counted: Counted) -> None:
         for guard, amount in counted.by_guard.items():
             refusals = self._refusals.setdefault(record, {})
             refusals[guard] = refusals.get(guard, 0) + amount

@@ -197,7 +197,7 @@ def flood(kind: str, count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", ["days", "numbers", "both"])
 def test_floods_end_as_they_do_pair_by_pair(kind: str, strategy: str) -> None:
     values = flood(kind, 900)
-    one, other = (Loaded(config(strategy=strategy), crowd).load(values, 300) for crowd in (ALL, 64))
+    one, other = (Loaded(config(strategy=strategy), crowd).load(values, 600) for crowd in (ALL, 64))
     assert other.steps == one.steps
     assert other.rows == one.rows
     assert other.scores == one.scores

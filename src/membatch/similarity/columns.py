@@ -56,6 +56,7 @@ class Zones(NamedTuple):
     memories: Any  # int64 (n, 2)
     digits: Any  # int32 (n, k, 2)
     hash_bits: Any  # uint64 (n, 64)
+    number_bits: Any  # uint64 (n, 64)
     digit_bits: Any  # uint64 (n, 64), of columns that are not the same throughout
     is_done: Any  # bool: whether one answer holds for all of a zone, of the record in hand
 

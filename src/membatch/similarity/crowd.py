@@ -75,31 +75,6 @@ class Crowd:
                 column[:] = column[order]
             self._ordered = self.count
 
-    def zones(self) -> Zones:
-        """Return what stretches of members have in common, to be written."""
-        count = -(-self.count // ZONE)
-
-        def pairs(kind: Any, *shape: int) -> Any:
-            return np.zeros((count, *shape, 2), kind)
-
-        return Zones(
-            who=np.zeros(count, np.int32),
-            time=pairs(np.int64),
-            given=np.zeros(count, np.int8),
-            numbers=pairs(np.int32),
-            contents=pairs(np.int32),
-            hashes=pairs(np.uint64),
-            memories=pairs(np.int64),
-            digits=pairs(np.int32, self.width),
-            hash_bits=np.zeros((count, 64), np.uint64),
-            digit_bits=np.zeros((count, 64), np.uint64),
-            is_done=np.zeros(count, np.bool_),
-        )
-
-    def has(self, memory: MemoryKey) -> bool:
-        """Return whether a memory is a member."""
-        return bool((self._columns.memories[: self.count] == memory).any())
-
     def retire(self, memories: list[MemoryKey]) -> None:
         """Take memories out: other records have replaced their founders."""
         there = self._columns.memories[: self.count]
@@ -121,6 +96,29 @@ class Crowd:
         """Take note of the facts of members."""
         for name, values in zip(_FACTS, zip(*facts, strict=True), strict=True):
             getattr(self._columns, name)[members] = values
+
+
+def zones_of(members: Columns) -> Zones:
+    """Return room for what stretches of members have in common."""
+    count, width = -(-len(members.who) // ZONE), members.digits.shape[1]
+
+    def pairs(kind: Any, *shape: int) -> Any:
+        return np.zeros((count, *shape, 2), kind)
+
+    return Zones(
+        who=np.zeros(count, np.int32),
+        time=pairs(np.int64),
+        given=np.zeros(count, np.int8),
+        numbers=pairs(np.int32),
+        contents=pairs(np.int32),
+        hashes=pairs(np.uint64),
+        memories=pairs(np.int64),
+        digits=pairs(np.int32, width),
+        hash_bits=np.zeros((count, 64), np.uint64),
+        number_bits=np.zeros((count, 64), np.uint64),
+        digit_bits=np.zeros((count, 64), np.uint64),
+        is_done=np.zeros(count, np.bool_),
+    )
 
 
 def learn_missing(crowds: Iterable[Crowd], changed: npt.NDArray[np.int64], fetch: Fetch, whos: Whos) -> None:

@@ -247,7 +247,7 @@ def _look_at_zones(count, one, mine, stamp, zones, led_zones, whos, memo, rule, 
         zones.hashes,
         zones.hash_bits,
     )
-    digits, digit_bits = zones.digits, zones.digit_bits
+    digits, digit_bits, number_bits = zones.digits, zones.digit_bits, zones.number_bits
     times, given, other_numbers, other_contents = zones.time, zones.given, zones.numbers, zones.contents
     examples, exampled = kept
     for zone in range(count):
@@ -267,7 +267,9 @@ def _look_at_zones(count, one, mine, stamp, zones, led_zones, whos, memo, rule, 
         if by_who < 0:
             by_who = memo[other] = _who_differs(who, other, whos, rule.mask)
         asked = equal_mask if is_led else rule.mask
-        guard = zone_refuses(by_who, time, numbers, contents, times, given, other_numbers, other_contents, zone, asked)
+        guard = zone_refuses(
+            by_who, time, numbers, contents, times, given, other_numbers, number_bits, other_contents, zone, asked
+        )
         if guard == UNDECIDED:
             continue
         both = base + more
@@ -308,7 +310,7 @@ def look_over(
         stamp = number + 1
         _stamp(led, one[5], stamp)
         counts, first = counted[number], 0
-        whole = min(zones.who.size, -(-limit // ZONE))
+        whole = zones.who.size if limit == members.who.size else min(zones.who.size, limit // ZONE)
         _look_at_zones(whole, one, mine, stamp, zones, led.zones, whos, memo, rule, rank, counts, kept, limit)
         for zone in range(whole):
             if zones.is_done[zone]:

@@ -89,7 +89,9 @@ class Join:
     def scope_numbers(self, scopes: list[str]) -> npt.NDArray[np.int32]:
         """Return the number of each match scope; a new one gets the next number."""
         known = self._scope_numbers
-        return np.array([known.setdefault(scope, len(known)) for scope in scopes], np.int32)
+        for scope in dict.fromkeys(scopes):
+            known.setdefault(scope, len(known))
+        return np.fromiter(map(known.__getitem__, scopes), np.int32, len(scopes))
 
     def find(self, tokens: list[bytes], scopes: npt.NDArray[np.int32], wanted: npt.NDArray[np.bool_]) -> Found:
         """Enter a batch for its time, and return what is similar to its wanted records."""
@@ -99,8 +101,10 @@ class Join:
         self._alive[first : first + count] = wanted
         self._crowds = self._known_crowds(wanted)
         self._insert(first, first + count)
+        before = self.counted.copy()
         hits, length = self._similar(wanted)
         while len(keys := self._crowded(hits)):
+            self.counted[:] = before
             self._regroup(keys, wanted)
             hits, length = self._similar(wanted)
         touches = Found(hits, length).touches

@@ -34,7 +34,7 @@ from membatch.similarity.columns import (
     Rule,
     Zones,
 )
-from membatch.similarity.crowd import Crowd
+from membatch.similarity.crowd import Crowd, zones_of
 from membatch.similarity.facts import GUARD_NAMES, Compact, Whos
 from membatch.similarity.guards import Facts
 
@@ -83,6 +83,9 @@ class Look(NamedTuple):
     exampled: Any
 
 
+_NOTHING: Final = Look(np.empty((0, 4), np.int64), 0, np.empty((0, 0, 0), np.int32), None, None)
+
+
 class Changed:
     """The members of a crowd that records of the batch have changed, and their facts now."""
 
@@ -105,10 +108,33 @@ class Changed:
 class Members:
     """Members of a crowd, stored ones or records of the batch, as they were when the batch was found."""
 
-    def __init__(self, columns: Columns, zones: Zones, led: Led = _NO_LED) -> None:
-        self.columns, self.zones, self.led = columns, zones, led
+    def __init__(self, columns: Columns, zones: Zones) -> None:
+        self.columns, self.zones, self.led = columns, zones, _NO_LED
         self.changed = Changed()
+        zone_kernels.write_zones(columns, zones)
+        self.founded = 0  # how many members have each founded a memory, up to the first that has not
+        self._missing = np.zeros(0, np.int64)  # how many members of each zone have founded no memory
         self._unstamped = np.zeros(max(1, len(columns.who)), np.int64)
+
+    def begin(self, *, founded: bool) -> None:
+        """Begin to decide: no record of the batch has changed a memory, nor founded one."""
+        self.changed = Changed()
+        if not founded:
+            self.founded = 0
+            self.columns.memories[:] = 0
+            self.zones.memories[:] = 0
+            self._missing = np.diff(np.append(np.arange(0, len(self.columns.who), ZONE), len(self.columns.who)))
+
+    def found(self, member: int, memory: MemoryKey) -> None:
+        """Take note that a record of the batch has founded a memory."""
+        memories, zone = self.columns.memories, member // ZONE
+        memories[member] = memory
+        while self.founded < len(memories) and memories[self.founded]:
+            self.founded += 1
+        self._missing[zone] -= 1
+        if not self._missing[zone]:
+            there = memories[zone * ZONE : (zone + 1) * ZONE]
+            self.zones.memories[zone] = there.min(), there.max()
 
     def stamped(self) -> Led:
         """Return where hashes lead, with room for stamps."""
@@ -143,11 +169,10 @@ class Part:
         self._asked = records.alike if self.is_hash else records.asked
         self._rule = rule._replace(size=crowd.size, mask=rule.mask & ~(1 << NUMBERS) if self.is_hash else rule.mask)
         self._before = np.searchsorted(members, self.records)  # how many members of the batch come before each record
-        zones = crowd.zones()
-        self.stored = Members(crowd.columns(), zones)
-        zone_kernels.write_zones(self.stored.columns, zones)
-        self._here = Members(self._columns_here(), Zones(*(column[:0] for column in zones)))
-        self.counted = np.empty(0, np.int32)
+        stored, here = crowd.columns(), self._columns_here()
+        self.stored, self._here = Members(stored, zones_of(stored)), Members(here, zones_of(here))
+        self._found = self._found_here = _NOTHING  # when the batch was found
+        self._first: list[tuple[str, int, int, int, int]] = []  # examples of these
 
     def _columns_here(self) -> Columns:
         asked, members, width = self._asked, self.members, self._width
@@ -178,10 +203,15 @@ class Part:
         """Return the pairs left to be judged, with stored memories and with records; of how many records; examples."""
         stored = self._look(self.stored, slice(0, len(self.records)), _ANY)
         here = self._look(self._here, slice(0, stored.done), _ANY)
-        self.counted = stored.counted
+        self._found, self._found_here = stored, here
         memories = self.stored.columns.memories
         known = [(a, int(memories[b]), c, d) for a, b, c, d in stored.pairs.tolist()]
         fresh = [(a, int(self.members[b]), c, d) for a, b, c, d in here.pairs.tolist()]
+        self._first = [
+            (GUARD_NAMES[guard], *example)
+            for guard in GUARD_NAMES
+            for example in here.examples[guard, : here.exampled[guard]].tolist()
+        ]
         return known, fresh, here.done, list(self._examples(stored, memories))
 
     def pairs(self) -> int:
@@ -224,12 +254,12 @@ class Part:
 
     def begin(self) -> None:
         """Begin to decide: no record of the batch has founded or changed a memory."""
-        self._here.columns.memories[:] = 0
-        self.stored.changed, self._here.changed = Changed(), Changed()
+        self.stored.begin(founded=True)
+        self._here.begin(founded=False)
 
     def found(self, member: int, memory: MemoryKey) -> None:
         """Take note that a member of the batch has founded a memory."""
-        self._here.columns.memories[member] = memory
+        self._here.found(member, memory)
 
     def note(self, memory: MemoryKey, facts: Compact) -> None:
         """Take note of the facts that a memory has now."""
@@ -243,17 +273,31 @@ class Part:
         `number` is its place among those of the part; only what comes before `chosen` counts for a guard.
         """
         one, rank = slice(number, number + 1), self._rank(chosen)
-        counts = self.counted[number] if rank is _ANY else self._look(self.stored, one, rank).counted[0]
+        counts = self._found.counted[number] if rank is _ANY else self._look(self.stored, one, rank).counted[0]
         examples: list[Refused] = []
         if self._before[number]:
-            here = self._look(self._here, one, rank)
-            counts = counts + here.counted[0]
-            examples = list(self._examples(here, self._here.columns.memories))
+            memories = self._here.columns.memories
+            if rank is _ANY and self._here.founded >= self._before[number]:  # as it was taken for granted
+                counts = counts + self._found_here.counted[number]
+                examples = self._examples_here(number)
+            else:
+                here = self._look(self._here, one, rank)
+                counts = counts + here.counted[0]
+                examples = list(self._examples(here, memories))
         for members in (self.stored, self._here):
             if members.changed.count:
                 counts = counts.copy()
                 self._recount(members, number, rank, counts)
         return counts, examples
+
+    def _examples_here(self, number: int) -> list[Refused]:
+        """Return the examples that were found of a record, by the memories that the others have founded."""
+        record, memories = int(self.records[number]), self._here.columns.memories
+        return [
+            Refused(name, record, MemoryKey(int(memories[member])), shared, union)
+            for name, other, member, shared, union in self._first
+            if other == record
+        ]
 
     def _recount(self, of: Members, number: int, rank: Rank, counts: Any) -> None:
         kernels.recount(

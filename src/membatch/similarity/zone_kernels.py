@@ -39,6 +39,7 @@ def write_zones(members, zones):
         first, stop = zone * ZONE, min(count, (zone + 1) * ZONE)
         zones.who[zone] = members.who[first]
         zones.hash_bits[zone, :] = 0
+        zones.number_bits[zone, :] = 0
         zones.digit_bits[zone, :] = 0
         given = 0
         for member in range(first, stop):
@@ -54,6 +55,8 @@ def write_zones(members, zones):
             _widen(zones.memories, zone, members.memories[member], is_first)
             word, bit = _place(members.hashes[member])
             zones.hash_bits[zone, word] |= bit
+            word, bit = _place(members.numbers[member])
+            zones.number_bits[zone, word] |= bit
             for at in range(width):
                 _widen(zones.digits[:, at], zone, members.digits[member, at], is_first)
         zones.given[zone] = 2 if given == stop - first else 1 if given else 0
@@ -92,7 +95,7 @@ def zone_is_led(content_hash, hashes, hash_bits, zone):
 
 
 @_inline
-def zone_refuses(by_who, time, numbers, contents, times, given, other_numbers, other_contents, zone, mask):
+def zone_refuses(by_who, time, numbers, contents, times, given, other_numbers, number_bits, other_contents, zone, mask):
     """Return the guard that refuses a record and each member of a zone whose whos give `by_who`, or UNDECIDED."""
     if by_who == SUBJECT or by_who == PARTICIPANTS:  # noqa: SIM109 (compiled to less)
         return by_who
@@ -106,6 +109,9 @@ def zone_refuses(by_who, time, numbers, contents, times, given, other_numbers, o
                 return UNDECIDED
     if mask & (1 << NUMBERS):
         if numbers < other_numbers[zone, 0] or numbers > other_numbers[zone, 1]:
+            return NUMBERS
+        word, bit = _place(numbers)
+        if not number_bits[zone, word] & bit:
             return NUMBERS
         if other_numbers[zone, 0] == other_numbers[zone, 1] and contents != 0 and other_contents[zone, 0] != 0:
             if contents < other_contents[zone, 0] or contents > other_contents[zone, 1]:
