@@ -186,6 +186,7 @@ def _start_worker(prepare: Prepare) -> None:
     _worker = prepare
     gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides when to end
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # where one worker has died, the pool ends the others by it
 
 
 def _in_worker(raw: RawBatch) -> Batch:

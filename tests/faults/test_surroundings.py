@@ -228,3 +228,16 @@ def test_where_memory_runs_out_no_record_is_blamed_and_the_run_goes_on_later(tmp
     report = resume(config=bounded(url, 5000))
     assert report is not None
     assert (report.counts.read, report.counts.inserted, report.counts.rejected) == (60_000, 60_000, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are found by /proc")
+def test_a_worker_that_dies_ends_the_run_which_goes_on_later(tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", *records(60_000))
+    running = slow_run(tmp_path, "--workers", "2")
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+    _, errors = running.communicate(timeout=60)
+    assert (running.returncode, b"a worker process died" in errors) == (4, True), errors
+    assert b"Traceback" not in errors
+    resumed = report_of(membatch("resume", "--json", "--batch-size", 5000, folder=tmp_path))
+    assert (resumed["counts"]["inserted"], resumed["counts"]["rejected"]) == (60_000, 0)
