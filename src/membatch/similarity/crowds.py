@@ -22,7 +22,7 @@ from membatch.similarity.known import Known
 
 if TYPE_CHECKING:
     from membatch.similarity.join import Found, Join
-    from membatch.similarity.refusals import Part
+    from membatch.similarity.parts import Part
 
 _FOUNDER, _ABSORBED = 0, 1  # instead of hashes, in the crowd of a hash
 Numbers = npt.NDArray[np.int64]
@@ -98,7 +98,8 @@ class Crowds:
         """Return what crowds mean for the first `length` records of a batch, None if it touches none."""
         if not led.crowds and (found is None or not len(found.touches.rows)):
             return None
-        from membatch.similarity.refusals import Part, Records, Refusals
+        from membatch.similarity.parts import Part, Records
+        from membatch.similarity.refusals import Refusals
 
         asked = _asked(asking, None if found is None else join)
         records = Records(asking.batch.records, asked, self._whos)

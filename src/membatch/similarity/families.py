@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from membatch.similarity import crowd_kernels as kernels
+from membatch.similarity import family_kernels as kernels
 from membatch.similarity.crowd import Crowd
 
 MOST_DIGITS: Final = 8  # words with a digit in one text; a text with more is in no crowd

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from membatch.plan import MemoryKey
 from membatch.similarity import kernels
-from membatch.similarity.crowd_kernels import flat_digits, purge_rows
 from membatch.similarity.families import Families, Rows, Touches
+from membatch.similarity.family_kernels import flat_digits, purge_rows
 
 _MOST_HITS: Final = 1 << 20  # of one batch; past that the batch is decided in parts
 
