@@ -24,12 +24,16 @@ MemoryKey = NewType("MemoryKey", int)
 
 
 class Position(msgspec.Struct, frozen=True, gc=False):
-    """Where a record was read: the number of its source, line or row (from 1), byte offset, index in the item."""
+    """Where a record was read: the number of its source, line or row (from 1), byte offset, index in the item.
+
+    Of a JSON file, `inside` says whether it stands in an array, which cannot be seen from there on.
+    """
 
     source: int
     line: int
     offset: int | None
     index: int = 0
+    inside: bool | None = None
 
 
 class Checkpoint(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +43,7 @@ class Checkpoint(msgspec.Struct, frozen=True, gc=False):
     line: int = 1
     offset: int = 0
     index: int = 0
+    inside: bool | None = None
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -299,7 +304,7 @@ def sliced(batch: Batch, start: int, stop: int) -> Batch:
 
 def checkpoint_at(position: Position) -> Checkpoint:
     """Return the checkpoint before the record at a position."""
-    return Checkpoint(position.source, position.line, position.offset or 0, position.index)
+    return Checkpoint(position.source, position.line, position.offset or 0, position.index, position.inside)
 
 
 class Plan(msgspec.Struct, kw_only=True):

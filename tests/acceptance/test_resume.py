@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import csv
 import gzip
 import json
@@ -11,6 +12,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -116,6 +118,66 @@ def test_many_files_of_many_kinds_go_on_as_one_input(tmp_path: Path) -> None:
     report = by_little_steps(sources, config(tmp_path / "a.db"))
     assert report.counts == whole.counts
     assert memory_data(tmp_path / "a.db") == memory_data(tmp_path / "whole.db")
+
+
+def damaged(path: Path) -> Path:
+    """Write a few records the way that the file's name says, cut short or with more behind their array."""
+    write(path, records()[:9])
+    content = path.read_bytes()
+    match path.stem:
+        case "behind":
+            path.write_bytes(content + b'{"summary": "one"} {"summary": "two"}')
+        case "within":
+            path.write_bytes(content[: content.rindex(b"summary")])
+        case "before":
+            path.write_bytes(content[: content.rindex(b"{")])
+        case _:
+            path.write_bytes(content[:-5])
+    return path
+
+
+DAMAGED = ("behind.json", "within.json", "before.json", "cut.json", "cut.json.gz", "cut.jsonl.gz", "cut.jsonl.zst",
+           "cut.jsonl.xz", "cut.parquet")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_the_rejection_of_an_unreadable_rest_is_given_exactly_once(name: str, tmp_path: Path) -> None:
+    sources = [str(damaged(tmp_path / name)), str(write(tmp_path / "next.jsonl", records()[20:22]))]
+    whole = process(sources, config=config(tmp_path / "whole.db"))
+    settings = config(tmp_path / "a.db")
+    settings = msgspec.structs.replace(settings, batch=BatchSettings(size=1))
+    report: Report | None = None
+    with contextlib.suppress(DiedError):
+        process(sources, config=settings, observers=[aborts_after(1)])
+    while report is None:
+        with contextlib.suppress(DiedError):
+            report = resume(config=settings, observers=[aborts_after(1)])
+    assert (report.status, report.counts) == ("done", whole.counts)
+    assert memory_data(tmp_path / "a.db") == memory_data(tmp_path / "whole.db")
+    assert rejects_in(tmp_path / "a.db") == rejects_in(tmp_path / "whole.db")
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_tolerance_that_stops_at_an_unreadable_rest_counts_it_once(name: str, tmp_path: Path) -> None:
+    sources = [str(damaged(tmp_path / name)), str(write(tmp_path / "next.jsonl", records()[20:22]))]
+    whole = process(sources, config=config(tmp_path / "whole.db"))
+    report: Report | None = process(sources, config=config(tmp_path / "a.db", max_errors=0))
+    for allowed in range(1, whole.counts.rejected + 1):
+        assert report is not None
+        assert report.status == "stopped"
+        report = resume(config=config(tmp_path / "a.db", max_errors=allowed))
+    assert report is not None
+    assert (report.status, report.counts) == ("done", whole.counts)
+    assert rejects_in(tmp_path / "a.db") == rejects_in(tmp_path / "whole.db")
+
+
+def rejects_in(path: Path) -> list[Any]:
+    connection = sqlite3.connect(path)
+    found = connection.execute(
+        "SELECT source, line, byte_offset, code, message, raw FROM reject ORDER BY reject"
+    ).fetchall()
+    connection.close()
+    return found
 
 
 def test_files_that_are_done_may_change_and_those_to_come_may_not(tmp_path: Path) -> None:

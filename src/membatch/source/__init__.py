@@ -160,14 +160,19 @@ def _take(batch: RawBatch, source: int, chunk: Chunk, start: int, stop: int) -> 
     batch.items.extend(chunk.items[start:stop])
     lines = chunk.lines[start:stop]
     offsets: list[int] | list[None] = chunk.offsets[start:stop] if chunk.offsets else [None] * len(lines)
-    batch.positions.extend([Position(source, line, offset) for line, offset in zip(lines, offsets, strict=True)])
+    inside = chunk.inside
+    batch.positions.extend(
+        [Position(source, line, offset, 0, inside) for line, offset in zip(lines, offsets, strict=True)]
+    )
     batch.after = _following(chunk, stop, source)
 
 
 def _following(chunk: Chunk, at: int, source: int) -> Checkpoint:
-    if at >= len(chunk.items):
-        return Checkpoint(source, chunk.next_line, chunk.next_offset)
-    return Checkpoint(source, chunk.lines[at], chunk.offsets[at] if chunk.offsets else 0)
+    if at < len(chunk.items):
+        return Checkpoint(source, chunk.lines[at], chunk.offsets[at] if chunk.offsets else 0, inside=chunk.inside)
+    if chunk.ends:
+        return Checkpoint(source + 1)  # where its place said no more than that, the rejection would be given again
+    return Checkpoint(source, chunk.next_line, chunk.next_offset, inside=chunk.inside)
 
 
 def chunks_of(values: Iterable[Any], limit: int) -> Iterator[tuple[int, bool, Chunk]]:

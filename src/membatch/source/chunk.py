@@ -13,7 +13,11 @@ BYTES_PER_CHUNK: Final = 1 << 22
 
 
 class Chunk(NamedTuple):
-    """Items of one source as JSON texts; `lines` and `offsets` run beside them; `rejected` marks the unreadable."""
+    """Items of one source as JSON texts; `lines` and `offsets` run beside them; `rejected` marks the unreadable.
+
+    `ends` says that nothing follows them: the last one stands for all that cannot be read. `inside` is a matter of
+    JSON files: whether the items, and what follows them, stand in an array.
+    """
 
     items: list[bytes]
     lines: list[int]
@@ -21,6 +25,8 @@ class Chunk(NamedTuple):
     rejected: dict[int, Rejection]
     next_line: int
     next_offset: int
+    ends: bool = False
+    inside: bool | None = None
 
 
 class Reader(NamedTuple):

@@ -22,7 +22,7 @@ _IN_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _TO_BRACKET: Final = re.compile(rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+', re.DOTALL)
 BETWEEN: Final = re.compile(rb"[ \t\r\n,]*+")
 _BARE: Final = re.compile(rb'[^,\[\]{}"\s]*+')
-_QUOTE: Final = 0x22
+_QUOTE, _OPEN_ARRAY, _CLOSE_ARRAY = b'"[]'
 _ITEMS_PER_CHUNK: Final = 5000
 
 
@@ -85,8 +85,10 @@ class Scanner:
         self._at = 0
         self._base = 0  # the window's first byte is at this offset of the stream
         self._line = after.line
-        self._open = False  # inside the top-level array
+        self._open = False  # inside an array at the top level
+        self._at_border = False  # at a bracket that such an array begins or ends with
         self._unfinished: list[bytes] = []
+        self._began = 0, 0  # the line and the byte that the unfinished value begins at
         self._clear()
 
     def _clear(self) -> None:
@@ -97,20 +99,25 @@ class Scanner:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield all that is left of the file."""
+        ends = False
         try:
             self._start()
             while self._next():
                 if self._is_full():
                     yield self._chunk()
         except Unreadable as fault:
+            place = self._began if self._unfinished else (self._line, self._base + self._at)
             rest = b"".join(self._unfinished) + self._window[self._at :]
-            self._append(rest, self._line, self._base + self._at, remainder(fault.code, str(fault), rest))
+            self._append(rest, *place, remainder(fault.code, str(fault), rest))
+            ends = True
         if self._items:
-            yield self._chunk()
+            yield self._chunk(ends=ends)
 
     def _is_full(self) -> bool:
         if not self._items:
             return False
+        if self._at_border:  # the items of a chunk stand all inside an array, or none does
+            return True
         length = self._base + self._at - self._offsets[0]
         return len(self._items) >= _ITEMS_PER_CHUNK or length >= BYTES_PER_CHUNK
 
@@ -122,7 +129,8 @@ class Scanner:
         if self._window.startswith(UTF8_BOM):
             self._at = 3
         if self._after.offset:
-            self._open = self._window[self._at :].lstrip()[:1] == b"["
+            is_array = self._window[self._at :].lstrip()[:1] == b"["
+            self._open = is_array if self._after.inside is None else self._after.inside
             self._go_to(self._after.offset, self._after.line)
 
     def _go_to(self, offset: int, line: int) -> None:
@@ -133,8 +141,8 @@ class Scanner:
             return
         self._stream.go_to(offset)
         self._base, self._window, self._at = offset, b"", 0
-        if not self._more():
-            self._open = False  # it stands behind the array
+        if not self._more() and self._after.inside is None:  # of a version that did not note it
+            self._open = False
 
     def _next(self) -> bool:
         """Read one element, or step into or out of the array; return False at the end."""
@@ -146,14 +154,12 @@ class Scanner:
                 raise Unreadable("json-truncated", "the file ends before its array does")
             return False
         first = self._window[self._at]
-        if first == 0x5B and not self._open:  # [
-            self._open = True
-            self._pass(self._at + 1)
-        elif first == 0x5D and self._open:  # ]
-            self._open = False
-            self._pass(self._at + 1)
-        else:
+        self._at_border = first == (_CLOSE_ARRAY if self._open else _OPEN_ARRAY)
+        if not self._at_border:
             self._element(first)
+        elif not self._items:
+            self._open = not self._open
+            self._pass(self._at + 1)
         return True
 
     def _element(self, first: int) -> None:
@@ -163,28 +169,29 @@ class Scanner:
 
     def _value(self, first: int) -> tuple[bytes, Rejection | None]:
         """Read the value that begins here; return it, or why it is rejected."""
-        size, sha256, kept = 0, None, b""
+        size, sha256 = 0, None
         balance = _Balance() if first in b'{["' else None
         self._unfinished = parts = []
+        self._began = self._line, self._base + self._at
         while True:
             end = balance.feed(self._window, self._at) if balance else self._bare(first_part=size == 0)
             part = self._window[self._at : end if end >= 0 else len(self._window)]
             size += len(part)
             if sha256 is not None:
                 sha256.update(part)
+                parts[0] += part[: KEPT_OF_TOO_LONG - len(parts[0])]
             else:
                 parts.append(part)
                 if size > self._limit:
                     whole = b"".join(parts)
-                    sha256, kept = hashlib.sha256(whole), whole[:KEPT_OF_TOO_LONG]
-                    parts[:] = [kept]
+                    sha256, parts[:] = hashlib.sha256(whole), [whole[:KEPT_OF_TOO_LONG]]
             self._pass(self._at + len(part))
             if end >= 0 or not self._more():
                 break
         if end < 0 and balance is not None:
             raise Unreadable("json-truncated", "the file ends in the middle of a value")
-        rejection = None if sha256 is None else too_long(kept, size, sha256.hexdigest(), self._limit)
         self._unfinished = []
+        rejection = None if sha256 is None else too_long(parts[0], size, sha256.hexdigest(), self._limit)
         return b"".join(parts), rejection
 
     def _bare(self, *, first_part: bool) -> int:
@@ -201,8 +208,9 @@ class Scanner:
         self._lines.append(line)
         self._offsets.append(offset)
 
-    def _chunk(self) -> Chunk:
-        chunk = Chunk(self._items, self._lines, self._offsets, self._rejected, self._line, self._base + self._at)
+    def _chunk(self, *, ends: bool = False) -> Chunk:
+        following = self._line, self._base + self._at
+        chunk = Chunk(self._items, self._lines, self._offsets, self._rejected, *following, ends, self._open)
         self._clear()
         return chunk
 
@@ -213,7 +221,8 @@ class Scanner:
     def _more(self) -> bool:
         """Put the next window in the place of the one that is used up; return whether there is one."""
         self._base += len(self._window)
-        self._window, self._at = self._stream.read(), 0
+        self._window, self._at = b"", 0  # so that the place is right where reading fails
+        self._window = self._stream.read()
         return bool(self._window)
 
 

@@ -52,7 +52,7 @@ def _lines(stream: ByteStream, after: Checkpoint, limit: int) -> Iterator[Chunk]
                 yield Chunk([b""], [line - 1], [start], {0: rejection}, line, offset)
     except Unreadable as fault:
         rejection = remainder(fault.code, str(fault), carry)
-        yield Chunk([b""], [line], [offset], {0: rejection}, line + 1, offset + len(carry))
+        yield Chunk([b""], [line], [offset], {0: rejection}, line + 1, offset + len(carry), ends=True)
         return
     if carry:
         yield _chunk([carry], line, offset, limit, ended=False)
@@ -85,6 +85,7 @@ def _read_past(stream: ByteStream, beginning: bytes, limit: int) -> tuple[Reject
         text, newline, following = data.partition(b"\n")
         sha256.update(text)
         length += len(text)
+        kept += text[: KEPT_OF_TOO_LONG - len(kept)]
         if newline:
             return too_long(kept, length, sha256.hexdigest(), limit), length + 1, following
     return too_long(kept, length, sha256.hexdigest(), limit), length, None

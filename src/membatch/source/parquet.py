@@ -1,6 +1,7 @@
 """Parquet → items: each row as a JSON object; nested columns stay nested, dotted names are resolved later.
 
-Rule: a row costs itself only; how many are decoded at once depends on how long the file says they are.
+Rule: a row costs itself only; how many are decoded at once depends on how long the file says they are. Row groups
+are decoded one by one, each from its first row, so that a damage shows at the same row wherever reading began.
 """
 
 from __future__ import annotations
@@ -28,40 +29,45 @@ def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chu
     row = after.line
     try:
         file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise SourceError(f"cannot read {path}: {error.strerror}") from None
         yield _broken(row, error)
         return
     with file:
-        done = 0
-        groups: list[int] = []
+        size, following = _rows_per_batch(file.metadata), 1
         for group in range(file.metadata.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if groups or done + rows >= row:
-                groups.append(group)
-            else:
-                done += rows
-        skip = row - 1 - done
-        size = _rows_per_batch(file.metadata)
-        batches = file.iter_batches(batch_size=size, row_groups=groups) if groups else iter(())
-        while True:
-            try:
-                batch = next(batches, None)
-            except (OSError, pa.ArrowException) as error:
-                yield _broken(row, error)
-                return
-            if batch is None:
-                return
-            if skip >= batch.num_rows:
-                skip -= batch.num_rows
+            at, following = following, following + file.metadata.row_group(group).num_rows
+            if at <= following <= row:
                 continue
-            rows = max(1, batch.num_rows * BYTES_PER_CHUNK // max(1, batch.nbytes))
-            for start in range(skip, batch.num_rows, rows):
-                chunk = _chunk(batch.slice(start, rows).to_pylist(), row, settings.max_record_bytes)
-                row = chunk.next_line
-                yield chunk
-            skip = 0
+            try:
+                for batch in file.iter_batches(batch_size=size, row_groups=[group]):
+                    yield from _chunks(batch, at, row, settings.max_record_bytes)
+                    at += batch.num_rows
+            except (OSError, pa.ArrowException) as error:
+                yield _broken(at, error)
+                return
+            if at != following:
+                yield _broken(at, f"row group {group + 1} has another number of rows than the file says")
+                return
+
+
+def _chunks(batch: Any, first: int, start: int, limit: int) -> Iterator[Chunk]:
+    """Yield the rows of a batch, whose first one has that number, from row `start` on."""
+    rows = max(1, batch.num_rows * BYTES_PER_CHUNK // max(1, batch.nbytes))
+    for number in range(max(0, start - first), batch.num_rows, rows):
+        yield _chunk(_values(batch.slice(number, rows)), first + number, limit)
+
+
+def _values(batch: Any) -> list[dict[str, Any] | Exception]:
+    """Return the rows of a batch, or why one is none: a text that is not UTF-8, a time out of all bounds."""
+    try:
+        values: list[dict[str, Any] | Exception] = batch.to_pylist()
+    except (ValueError, OverflowError) as error:
+        if batch.num_rows == 1:
+            return [error]
+        return [_values(batch.slice(number, 1))[0] for number in range(batch.num_rows)]
+    return values
 
 
 def _rows_per_batch(metadata: Any) -> int:
@@ -71,14 +77,13 @@ def _rows_per_batch(metadata: Any) -> int:
     return min(_ROWS_PER_CHUNK, max(1, BYTES_PER_CHUNK // max(1, longest)))
 
 
-def _chunk(rows: list[dict[str, Any]], first: int, limit: int) -> Chunk:
+def _chunk(rows: list[dict[str, Any] | Exception], first: int, limit: int) -> Chunk:
     items: list[bytes] = []
     rejected: dict[int, Rejection] = {}
     for number, row in enumerate(rows):
-        try:
-            item = msgspec.json.encode(row, enc_hook=str)
-        except (TypeError, ValueError, RecursionError) as error:
-            rejected[number] = remainder("parquet-malformed", f"the row cannot be written as JSON: {error}")
+        item = row if isinstance(row, Exception) else _encoded(row)
+        if isinstance(item, Exception):
+            rejected[number] = remainder("parquet-malformed", f"the row cannot be written as JSON: {item}")
             item = b""
         if len(item) > limit:
             rejected[number] = too_long(item, len(item), hashlib.sha256(item).hexdigest(), limit)
@@ -88,6 +93,13 @@ def _chunk(rows: list[dict[str, Any]], first: int, limit: int) -> Chunk:
     return Chunk(items, lines, None, rejected, first + len(rows), 0)
 
 
-def _broken(row: int, error: Exception) -> Chunk:
+def _encoded(row: dict[str, Any]) -> bytes | Exception:
+    try:
+        return msgspec.json.encode(row, enc_hook=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        return error
+
+
+def _broken(row: int, error: Exception | str) -> Chunk:
     rejection = remainder("parquet-malformed", f"the Parquet data cannot be read: {error}")
-    return Chunk([b""], [row], None, {0: rejection}, row + 1, 0)
+    return Chunk([b""], [row], None, {0: rejection}, row + 1, 0, ends=True)

@@ -42,6 +42,7 @@ class ByteStream:
     def __init__(self, path: str) -> None:
         self._path = path
         self._read_bytes = 0
+        self._ahead = b""  # what was read of a compressed stream and not given
         self._is_damaged = False
         self._raw: BinaryIO | None = None
         suffix = Path(path).suffix.lower()
@@ -72,29 +73,39 @@ class ByteStream:
         self._is_compressed = True
 
     def go_to(self, offset: int) -> None:
-        """Go on at a byte of the decompressed stream that is not behind; only a plain file is not read up to there."""
+        """Go on at a byte of the decompressed stream that is not behind; only a plain file is not read up to there.
+
+        How much comes out before a damage depends on how much is asked for, so that is the same each time.
+        """
         if self._raw is not None and not self._is_compressed:
             self._raw.seek(offset)
             self._read_bytes = offset
             return
-        while self._read_bytes < offset:
-            if not self.read(min(offset - self._read_bytes, CHUNK)):
+        at = self._read_bytes - len(self._ahead)
+        while at < offset:
+            data = self.read()
+            if not data:
                 raise Unreadable("read-error", "the source is shorter than it was")
+            at += len(data)
+            self._ahead = data[len(data) - max(0, at - offset) :]
 
-    def read(self, size: int = CHUNK) -> bytes:
+    def read(self) -> bytes:
         """Return the next bytes; raise Unreadable where the stream is damaged, once: after that it has ended."""
+        if self._ahead:
+            data, self._ahead = self._ahead, b""
+            return data
         if self._is_damaged:
             return b""
         try:
-            return self._read(size)
+            return self._read()
         except Unreadable:
             self._is_damaged = True
             raise
 
-    def _read(self, size: int) -> bytes:
+    def _read(self) -> bytes:
         try:
             # read1 gives what there is before it meets the damage; read would give nothing of it.
-            data = self._stream.read1(size) if self._is_compressed else self._stream.read(size)  # type: ignore[attr-defined]
+            data = self._stream.read1(CHUNK) if self._is_compressed else self._stream.read(CHUNK)  # type: ignore[attr-defined]
         except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             raise Unreadable("compression", f"the compressed stream is damaged or cut short: {error}") from None
         except OSError as error:

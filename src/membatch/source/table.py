@@ -136,7 +136,7 @@ class _Table:
             first = remainder("csv-malformed", "the columns are divided by ';', those of a .csv by ','")
         if first is not None:
             if after.offset == 0:
-                yield Chunk([b""], [1], [0], {0: first}, self._lines.line, self._lines.offset)
+                yield Chunk([b""], [1], [0], {0: first}, self._lines.line, self._lines.offset, ends=True)
             return
         self._lines.go_to(after.line, after.offset)
         while True:
@@ -150,13 +150,13 @@ class _Table:
         lines: list[int] = []
         offsets: list[int] = []
         rejected: dict[int, Rejection] = {}
-        start = self._lines.offset
+        start, ends = self._lines.offset, False
         while len(items) < _ROWS_PER_CHUNK and self._lines.offset - start < BYTES_PER_CHUNK:
             line, offset = self._lines.line, self._lines.offset
             row = self._row()
             if row is None:
                 if self._lines.fault is not None:
-                    fault, self._lines.fault = self._lines.fault, None
+                    fault, self._lines.fault, ends = self._lines.fault, None, True
                     rejected[len(items)] = remainder(fault.code, str(fault), self._lines.cut)
                     items.append(b"")
                     lines.append(line)
@@ -171,7 +171,7 @@ class _Table:
             items.append(outcome)
             lines.append(line)
             offsets.append(offset)
-        return Chunk(items, lines, offsets, rejected, self._lines.line, self._lines.offset)
+        return Chunk(items, lines, offsets, rejected, self._lines.line, self._lines.offset, ends)
 
     def _item(self, row: list[str]) -> bytes | Rejection:
         if len(row) > len(self._header):
