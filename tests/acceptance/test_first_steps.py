@@ -28,7 +28,7 @@ SLIPS = {
     "no workers": ("run m.jsonl --workers 0", 2, "flag: batch.workers = '0' is not acceptable: write a whole number"),
     "settings that are missing": ("run m.jsonl --config no.toml", 2, "cannot read the settings file no.toml"),
     "a setting at the wrong place": ("run m.jsonl --config place.toml", 2, "did you mean 'dedup.threshold'?"),
-    "a merge rule misspelt": ("run m.jsonl --config rule.toml", 2, "known are confident, longest"),
+    "a merge rule misspelt": ("run m.jsonl --config rule.toml", 2, "use one of confident, survivor, incoming, longest"),
     "a format misspelt": ("run m.jsonl --format mem", 2, "unknown format 'mem': known are membatch"),
     "a report as PDF": ("run m.jsonl --report out.pdf", 2, "use a name that ends in"),
     "undo before any run": ("undo 1", 4, "load something with `membatch run` first"),

@@ -75,7 +75,9 @@ def _is_text(path: str) -> bool:
 def _expand_one(name: str, layout: Layout) -> list[str]:
     path = Path(name)
     if "://" in name and not path.exists():
-        raise SourceError(f"{hide_password(name)} is a URL: sources are files; export the data to one first")
+        is_page = name.startswith(("http://", "https://"))
+        remedy = "download it first, or pipe it into `membatch run -`" if is_page else "export the data to one first"
+        raise SourceError(f"{hide_password(name)} is a URL, and sources are files: {remedy}")
     if path.is_dir():
         files = [file for file in path.rglob("*") if file.is_file()]
         seen = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
@@ -98,8 +100,6 @@ def _expand_one(name: str, layout: Layout) -> list[str]:
 
 def _meant(name: str) -> str:
     """Return what to do about a file that is not there, if that can be guessed."""
-    if name.startswith(("http://", "https://")):
-        return ": download it first, or pipe it into `membatch run -`"
     try:
         there = [file.name for file in Path(name).parent.iterdir() if file.name.isprintable()]
     except OSError:
