@@ -384,6 +384,6 @@ class Join:
 def _grown(array: Any, size: int) -> Any:
     if size <= len(array):
         return array
-    grown = np.zeros(int(size * 1.3), array.dtype)
+    grown = np.zeros(2 * size, array.dtype)  # pages that nobody touched cost no memory
     grown[: len(array)] = array
     return grown

@@ -27,7 +27,7 @@ from membatch.store import (
 from membatch.store.driver import ours
 from membatch.store.queries import query
 
-_BLOCK: Final = 50_000
+_BLOCK: Final = 10_000  # rows that a processor's cache holds: measured against 4,000 and 50,000
 
 
 def next_keys(connection: sqlite3.Connection) -> tuple[int, int, int]:
