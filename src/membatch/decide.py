@@ -133,11 +133,16 @@ class _Decider:
             self._refusing.begin()
             self._keep_examples(self._refusing.examples)
         steps: list[Step] = []
+        alone, rejections = self._alone, self._batch.rejections
         try:
             for record in range(len(self._batch)):
-                steps.append(self._step(record))
-                if self._ends:
-                    break
+                if alone[record] and record not in rejections:
+                    steps.append(Insert(record, self._next_key))
+                    self._next_key += 1  # type: ignore[assignment]  # a NewType's call takes longer
+                else:
+                    steps.append(self._step(record))
+                    if self._ends:
+                        break
         except MemoryError:
             raise
         except Exception as error:
@@ -157,10 +162,6 @@ class _Decider:
         rejection = batch.rejections.get(record)
         if rejection is not None:  # asked first: a record may have been rejected after the index looked at it
             return Reject(record, rejection)
-        if self._alone[record]:
-            key = self._next_key
-            self._next_key += 1  # type: ignore[assignment]  # hot: a NewType's call takes longer
-            return Insert(record, key)
         digest = batch.digests[record]
         known = self._by_digest.get(digest) or self._hits.by_digest.get(record)
         if known is not None:

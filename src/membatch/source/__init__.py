@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -160,10 +161,7 @@ def _take(batch: RawBatch, source: int, chunk: Chunk, start: int, stop: int) -> 
     batch.items.extend(chunk.items[start:stop])
     lines = chunk.lines[start:stop]
     offsets: list[int] | list[None] = chunk.offsets[start:stop] if chunk.offsets else [None] * len(lines)
-    inside = chunk.inside
-    batch.positions.extend(
-        [Position(source, line, offset, 0, inside) for line, offset in zip(lines, offsets, strict=True)]
-    )
+    batch.positions.extend(map(Position, repeat(source), lines, offsets, repeat(0), repeat(chunk.inside)))
     batch.after = _following(chunk, stop, source)
 
 
