@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +154,23 @@ def test_of_a_folder_the_files_of_the_format_are_read_whatever_their_names_and_t
     assert report["format"]["reason"].endswith("; left out, as it is something else: user.json")
     assert (report["counts"]["valid"], report["counts"]["rejected"]) == (2, 0)
     named = membatch("convert", "export", "--format", "chatgpt", "--output", "out.jsonl", "--json", folder=tmp_path)
-    assert report_of(named)["counts"]["valid"] == 1  # a format that is named takes the names that it knows
+    report = report_of(named)
+    assert report["counts"]["valid"] == 1  # a format that is named takes the names that it knows
+    assert report["format"]["reason"].endswith("another name than the format's files: my-chats.json, user.json")
     (folder / "conversations-000.json").unlink()
     refused = membatch("convert", "export", "--format", "chatgpt", "--output", "out.jsonl", folder=tmp_path)
     assert (refused.returncode, b"holds no file named conversations.json or" in refused.stderr) == (4, True)
+
+
+def test_a_member_of_an_archive_whose_path_leads_outside_is_read_and_nothing_is_written_there(tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with zipfile.ZipFile(inside / "records.zip", "w") as archive:
+        archive.writestr("../../memories.jsonl", '{"summary": "Anna moved to Oslo"}\n')
+    before = sorted(tmp_path.rglob("*"))
+    report = report_of(membatch("validate", "records.zip", "--json", folder=inside))
+    assert report["counts"]["valid"] == 1
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_file_that_is_named_is_read_whatever_its_name(tmp_path: Path) -> None:

@@ -54,7 +54,11 @@ def looked_at(source: Input, config: Config) -> Sources:
     if not source:
         raise SourceError("no source was named")
     detection = _named(config)
-    paths = sources.expand(source, layout_of(detection, config))
+    layout = layout_of(detection, config)
+    paths = sources.expand(source, layout)
+    if detection is not None and layout.names:
+        every = sources.expand(source, msgspec.structs.replace(layout, names=()))
+        detection = _leaving(detection, every, paths, "as it bears another name than the format's files")
     if detection is None and not any(map(sources.is_stream, paths)):
         detection, paths = _detected_files(paths, [os.fspath(name) for name in source], config)
     layout = layout_of(detection, config)
@@ -113,12 +117,17 @@ def _detected_files(paths: list[str], given: list[str], config: Config) -> tuple
         return is_named or found.recognises(sources.sample_of(path, config.source)) is not None
 
     chosen = [path for path in paths if has_it(path)]
-    others = [Path(path).name for path in paths if path not in set(chosen)]
-    if others:
-        reason = f"{detection.reason}; left out, as it is something else: {', '.join(others[:_MOST_NAMED])}"
-        more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
-        detection = detection._replace(reason=reason + more)
-    return detection, chosen
+    return _leaving(detection, paths, chosen, "as it is something else"), chosen
+
+
+def _leaving(detection: Detection, paths: list[str], chosen: list[str], why: str) -> Detection:
+    """Return a detection that says which files were left out, if any were."""
+    kept = set(chosen)
+    others = [Path(path).name for path in paths if path not in kept]
+    if not others:
+        return detection
+    more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
+    return detection._replace(reason=f"{detection.reason}; left out, {why}: {', '.join(others[:_MOST_NAMED])}{more}")
 
 
 def raw_batches(

@@ -109,7 +109,8 @@ def _meant(name: str) -> str:
 
 
 def _is_seen(member: str) -> bool:
-    return not any(part.startswith((".", "__MACOSX")) for part in member.split("/"))
+    parts = (part for part in member.split("/") if part not in (".", ".."))  # a place, which hides nothing
+    return not any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
 def _chosen(name: str, files: Iterable[str], layout: Layout) -> list[str]:
