@@ -130,58 +130,52 @@ class Index:
 
     def advance(self, plan: Plan) -> None:
         """Make a committed plan's fingerprints known."""
-        batch = plan.batch
-        records: list[int] = []
-        memories: list[MemoryKey] = []
-        founders: list[bool] = []
-        replacing: list[int] = []  # places in the lists above
-        for step in plan.steps:
-            kind = type(step)
-            if kind is Insert or kind is Hold:
-                memories.append(step.key)  # type: ignore[union-attr]
-            elif kind is Merge:
-                memories.append(step.memory)  # type: ignore[union-attr]
-                if step.replaces:  # type: ignore[union-attr]
-                    replacing.append(len(records))
-            else:
-                continue
-            records.append(step.record)
-            founders.append(kind is not Merge)
-        dead = self._replace(memories, founders, replacing)
+        batch, count = plan.batch, len(plan.steps)
+        leads, founds = np.ones(count, np.bool_), np.ones(count, np.bool_)  # to a memory; the founder of one
+        memories = np.zeros(count, np.int64)
+        replacing: list[int] = []  # records
+        for step in plan.others:
+            if isinstance(step, Merge):
+                memories[step.record], founds[step.record] = step.memory, False
+                if step.replaces:
+                    replacing.append(step.record)
+            elif not isinstance(step, Hold):
+                leads[step.record] = founds[step.record] = False
+        founding = np.flatnonzero(founds)
+        if len(founding):  # they take one key after the other
+            first = plan.steps[founding[0]]
+            assert isinstance(first, Insert | Hold)
+            memories[founding] = np.arange(first.key, first.key + len(founding))
+        dead = self._replace(memories, replacing)
         hashes = hash_column(batch.content_hashes)
         if self._join is not None:
-            founding = [place for place, founds in enumerate(founders) if founds and not dead[place]]
-            founding += [place for place in replacing if not dead[place]]
-            self._join.keep(sorted([(records[place], memories[place]) for place in founding]), hashes)
-        if records:
-            rows = np.array(records)
+            stays = founds.copy()
+            stays[replacing] = True
+            there = np.flatnonzero(stays & ~dead)
+            self._join.keep(list(zip(there.tolist(), memories[there].tolist(), strict=True)), hashes)
+        rows = np.flatnonzero(leads)
+        if len(rows):
             self._known.add(
                 digest_columns(batch.digests)[rows],
                 hashes[rows],
-                np.where(founders, id_column(batch.id_hashes)[rows], 0),
-                np.array(memories, np.uint32),
-                np.array(dead, np.bool_),
+                np.where(founds[rows], id_column(batch.id_hashes)[rows], 0),
+                memories[rows].astype(np.uint32),
+                dead[rows],
             )
-            stays = ~np.array(dead, np.bool_)
-            self._crowds.advance(
-                hashes[rows][stays],
-                np.array(memories, np.int64)[stays],
-                np.array(founders, np.bool_)[stays],
-                [memories[place] for place in replacing],
-            )
+            rows = rows[~dead[rows]]
+            replaced = memories[replacing].tolist()
+            self._crowds.advance(hashes[rows], memories[rows], founds[rows], replaced)
 
-    def _replace(self, memories: list[MemoryKey], founders: list[bool], replacing: list[int]) -> list[bool]:
-        """Retire what the steps at some places replace; return which places lead to their memory no longer."""
-        dead = [False] * len(memories)
-        if not replacing:
-            return dead
-        replaced = [memories[place] for place in replacing]
-        self._known.retire(replaced)
-        if self._join is not None:
-            self._join.retire(replaced)
-        last = dict(zip(replaced, replacing, strict=True))
-        for place, memory in enumerate(memories):
-            dead[place] = place < last.get(memory, -1)
+    def _replace(self, memories: npt.NDArray[np.int64], replacing: list[int]) -> npt.NDArray[np.bool_]:
+        """Retire what some records replace; return which records lead to their memory no longer."""
+        dead = np.zeros(len(memories), np.bool_)
+        if replacing:
+            replaced = memories[replacing].tolist()
+            self._known.retire(replaced)
+            if self._join is not None:
+                self._join.retire(replaced)
+            for memory, last in dict(zip(replaced, replacing, strict=True)).items():
+                dead[:last] |= memories[:last] == memory
         return dead
 
 
