@@ -146,6 +146,9 @@ class Clock:
             self._gc_seconds += time.perf_counter() - self._gc_begun
 
 
+COLLECTING: Final = Clock._collecting.__code__  # where no signal may raise
+
+
 def bottleneck(stages: dict[str, float]) -> tuple[str, float] | None:
     """Return the part of the work that took longest, with its share of all stages, or None if none was timed."""
     parts: dict[str, float] = {}

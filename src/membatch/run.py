@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
@@ -23,7 +24,7 @@ from membatch.config import Config, ToleranceSettings
 from membatch.decide import Rules, UndecidedError, decide
 from membatch.errors import Category, RefusedError, SurroundingsError, TransientError
 from membatch.isolation import refused_step, without
-from membatch.monitor import Clock
+from membatch.monitor import COLLECTING, Clock
 from membatch.plan import (
     Batch,
     Checkpoint,
@@ -153,8 +154,9 @@ class Stop:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _receive(self, number: int, frame: object) -> None:
-        if self.requested:
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        # What is raised in a callback of the collector is lost; it runs just before `requested` is looked at.
+        if self.requested and (frame is None or frame.f_code is not COLLECTING):
             raise KeyboardInterrupt
         self.requested = True
 
