@@ -60,10 +60,12 @@ class Invalid(NamedTuple):
 
 def is_plain(memory: Memory) -> bool:
     """Return True only if nothing about a record needs to be settled; U+0000 is not looked for."""
+    if memory.summary.isspace() or memory.content == "" or memory.kind == "":
+        return False
     for time in (memory.created_at, memory.occurred_at, memory.updated_at, memory.extracted_at, memory.valid_from):
         if time is not None and time.tzinfo is not _UTC:
             return False
-    if memory.valid_until is not None or memory.schema_version is not None or memory.content == "" or memory.kind == "":
+    if memory.valid_until is not None or memory.schema_version is not None:
         return False
     people = memory.participants
     if people:
@@ -72,7 +74,8 @@ def is_plain(memory: Memory) -> bool:
             return False
     elif memory.subject is not None:
         return False
-    if memory.relationship_dynamics is not None or memory.scope == _NO_SCOPE or memory.source == _NO_SOURCE:
+    scope, source = memory.scope, memory.source
+    if memory.relationship_dynamics is not None or scope == _NO_SCOPE or (source is not None and source == _NO_SOURCE):
         return False
     names, tags = memory.source_message_ids, memory.tags
     if (len(names) > 1 and len(set(names)) < len(names)) or (len(tags) > 1 and len(set(tags)) < len(tags)):

@@ -286,10 +286,9 @@ def _is_refused(document: Document) -> bool:
     if begin is not None and end is not None and sortable(begin) > sortable(end):
         return True
     try:
-        msgspec.convert(document, Memory)
+        return msgspec.convert(document, Memory).summary.isspace()
     except msgspec.ValidationError:
         return True
-    return False
 
 
 def _entries(key: str, ways: Mapping[str, Way]) -> Way:

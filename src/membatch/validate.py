@@ -66,7 +66,7 @@ class Validator:
 
     def settled(self, memory: Memory, raw: bytes) -> Valid | Invalid:
         """Return a decoded record settled, or what its fields say against one another."""
-        return settled(memory, self._max_depth, raw)
+        return self.second_look(raw) if memory.summary.isspace() else settled(memory, self._max_depth, raw)
 
     def second_look(self, raw: bytes) -> Valid | Invalid:
         """Take the slow path: the record is unusual, or wrong."""
@@ -85,7 +85,9 @@ class Validator:
             memory = msgspec.convert(regular, Memory)
         except (msgspec.MsgspecError, ValueError) as failure:
             return explain(regular, str(failure), self._max_depth, raw)
-        return self.settled(memory, raw)
+        if memory.summary.isspace():
+            return explain(regular, "the summary is blank", self._max_depth, raw)
+        return settled(memory, self._max_depth, raw)
 
 
 def validate_memory(data: dict[str, Any] | Memory | bytes | str) -> ValidationResult:
