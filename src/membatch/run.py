@@ -9,6 +9,7 @@ import contextlib
 import gc
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -49,6 +50,7 @@ MAX_ATTEMPTS: Final = 6
 _ENDLESS: Final = 1 << 62
 _LEAST_REACH: Final = 8
 FIRST_BACKOFF_SECONDS: Final = 0.1
+SWITCH_SECONDS: Final = 0.0002
 
 # An observer gets each batch's plan and statistics after it has committed.
 Observer = Callable[[Plan, Tally], None]
@@ -159,6 +161,20 @@ class Stop:
         if self.requested and (frame is None or frame.f_code is not COLLECTING):
             raise KeyboardInterrupt
         self.requested = True
+
+
+@contextmanager
+def switched_often() -> Iterator[None]:
+    """Let threads change places more often: the one that writes needs the interpreter seldom, and then for moments.
+
+    Measured (`benchmarks/load.py`): at Python's 5 ms it waits longer than it works. It is put back at the end.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, SWITCH_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager
@@ -303,9 +319,14 @@ class Loader:
     ) -> Outcome:
         """Decide and commit batch after batch until the input ends, the tolerance breaks or a stop is asked for."""
         breaker = Breaker(self._config.tolerance, earlier)
+        import os
+        import sys
+
+        if os.environ.get("SWI"):
+            sys.setswitchinterval(float(os.environ["SWI"]))
         self._ahead = Ahead(batches)
         tallies: list[Tally] = []
-        with ThreadPoolExecutor(1, "membatch-commit") as self._committer:
+        with switched_often(), ThreadPoolExecutor(1, "membatch-writer") as self._writer:
             for whole in self._ahead:
                 start = 0
                 while start < len(whole):
@@ -400,11 +421,9 @@ class Loader:
         for attempt in range(MAX_ATTEMPTS):
             tally.retries = attempt
             try:
-                opened = time.perf_counter()
-                transaction = self._apply(plan, number, tally, origin)
-                committing = self._committer.submit(self._end, transaction, opened)
-                self._ahead.prefetch()  # the disk works without the interpreter's lock
-                committing.result()
+                writing = self._writer.submit(self._store_batch, plan, number, tally, origin)
+                self._ahead.prefetch()  # the database works without the interpreter's lock
+                writing.result()
                 break
             except TransientError as error:
                 if attempt == MAX_ATTEMPTS - 1:
@@ -418,20 +437,17 @@ class Loader:
                 self._refused.add(step.rejection.digest)
         return plan, tally, cut is not None
 
-    def _apply(self, plan: Plan, number: int, tally: Tally, origin: Origin | None) -> ExitStack:
-        """Write a plan and its tally into a transaction; return it open, closing it commits."""
-        encoded = msgspec.json.encode(tally)
-        with ExitStack() as block, self._clock.stage("write"):
-            transaction = block.enter_context(self._store.transaction(self._run, number))
-            place = plan.checkpoint() if origin is None else origin.checkpoint(plan)
-            transaction.apply(plan, place, encoded)
-            if origin is not None:
-                transaction.resolve(origin.resolved(plan))
-            return block.pop_all()
-
-    def _end(self, transaction: ExitStack, opened: float) -> None:
-        begun, cpu = time.perf_counter(), time.thread_time()
-        transaction.close()
+    def _store_batch(self, plan: Plan, number: int, tally: Tally, origin: Origin | None) -> None:
+        """Write a plan and its tally in one transaction."""
+        encoded, opened = msgspec.json.encode(tally), time.perf_counter()
+        with ExitStack() as block:
+            with self._clock.stage("write"):
+                transaction = block.enter_context(self._store.transaction(self._run, number))
+                place = plan.checkpoint() if origin is None else origin.checkpoint(plan)
+                transaction.apply(plan, place, encoded)
+                if origin is not None:
+                    transaction.resolve(origin.resolved(plan))
+            begun, cpu = time.perf_counter(), time.thread_time()
         ended, cpu = time.perf_counter(), time.thread_time() - cpu
         self._clock.add("commit", ended - begun, cpu)
         self._locked, self._waited, self._change = ended - opened, ended - begun - cpu, None

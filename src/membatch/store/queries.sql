@@ -3,8 +3,32 @@
 -- name: insert_batch: one transaction of a run
 INSERT INTO batch (batch, run, number, checkpoint, tally) VALUES (?, ?, ?, ?, ?);
 
--- name: insert_memory: new memories
+-- name: insert_memory: a new memory
 INSERT INTO memory (memory, id, match_scope, batch, stated, record) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: insert_memories: new memories, cut from the values of `packing`
+INSERT INTO memory (memory, id, match_scope, batch, record)
+SELECT
+    :first + key,
+    value,
+    coalesce(
+        :scope,
+        CAST(substr(
+            :scopes,
+            1 + CAST(substr(:places, 30 * key + 1, 10) AS INTEGER),
+            CAST(substr(:places, 30 * key + 31, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 1, 10) AS INTEGER)
+        ) AS TEXT)
+    ),
+    :batch,
+    CAST(substr(
+        :records,
+        1 + CAST(substr(:places, 30 * key + 11, 10) AS INTEGER),
+        CAST(substr(:places, 30 * key + 41, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 11, 10) AS INTEGER)
+    ) AS TEXT)
+FROM json_each(:ids);
+
+-- name: state_memory: what a new memory's founder says, where merging hides it at once
+UPDATE memory SET stated = ? WHERE memory = ?;
 
 -- name: insert_merge: lineage
 INSERT INTO merge (
@@ -15,6 +39,10 @@ INSERT INTO merge (
 -- name: update_memory: a survivor after its merges
 UPDATE memory SET stated = ?, record = ? WHERE memory = ?;
 
+-- name: update_memories: survivors after their merges
+UPDATE memory SET stated = after.column1, record = after.column2
+FROM (VALUES (?, ?, ?)) AS after WHERE memory = after.column3;
+
 -- name: supersede_fingerprints: a replaced memory's content leads to it no longer
 UPDATE fingerprint SET superseded_by = ? WHERE memory = ? AND superseded_by IS NULL;
 
@@ -23,6 +51,28 @@ UPDATE review SET state = 'closed', closed_by = ? WHERE state = 'open' AND (olde
 
 -- name: insert_founder: what leads to a new memory
 INSERT INTO fingerprint (memory, digest, content_hash, id_hash, match_scope, tokens) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: insert_founders: what leads to new memories, cut from the values of `packing`
+INSERT INTO fingerprint (memory, digest, content_hash, id_hash, match_scope, tokens)
+SELECT
+    :first + key,
+    substr(:digests, 16 * key + 1, 16),
+    substr(:content_hashes, 16 * key + 1, 16),
+    value,
+    iif(:tokens IS NULL, NULL, coalesce(
+        :scope,
+        CAST(substr(
+            :scopes,
+            1 + CAST(substr(:places, 30 * key + 1, 10) AS INTEGER),
+            CAST(substr(:places, 30 * key + 31, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 1, 10) AS INTEGER)
+        ) AS TEXT)
+    )),
+    iif(:tokens IS NULL, NULL, substr(
+        :tokens,
+        1 + CAST(substr(:places, 30 * key + 21, 10) AS INTEGER),
+        CAST(substr(:places, 30 * key + 51, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 21, 10) AS INTEGER)
+    ))
+FROM json_each(:id_hashes);
 
 -- name: insert_fingerprint: what leads to a memory
 INSERT INTO fingerprint (

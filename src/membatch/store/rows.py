@@ -1,18 +1,32 @@
 """Plan → the rows of one transaction, for any SQL store.
 
 Rule: pure; a survivor's patches are folded and it is written once, however many records it absorbed.
-Data in: a Plan and the rows as they were before it. Data out: `Rows`.
+Data in: a Plan and the rows as they were before it. Data out: `Rows`; new memories, the many, are columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Any
 
 import msgspec
 
 from membatch.patch import Operation, apply
-from membatch.plan import Batch, Duplicate, Hold, Insert, MemoryKey, Merge, Plan, Position, Reject, StoredRow
+from membatch.plan import (
+    Batch,
+    ContentHash,
+    Digest,
+    Duplicate,
+    Hold,
+    Insert,
+    MemoryKey,
+    Merge,
+    Plan,
+    Position,
+    Reject,
+    StoredRow,
+)
 
 _encode = encode_record = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.decode
@@ -20,12 +34,52 @@ _decode = msgspec.json.decode
 Row = tuple[Any, ...]
 
 
+class Founding(msgspec.Struct, kw_only=True):
+    """New memories with their founders' fingerprints, as columns; one key comes after the other."""
+
+    first: int  # the key of the first one
+    ids: list[str]
+    scopes: list[str]
+    documents: list[bytes]
+    digests: list[Digest]
+    content_hashes: list[ContentHash]
+    id_hashes: list[int]
+    tokens: list[bytes] | None  # None where they are not asked for
+
+    def piece(self, start: int, stop: int) -> Founding:
+        """Return some of them."""
+        here = slice(start, stop)
+        return Founding(
+            first=self.first + start,
+            ids=self.ids[here],
+            scopes=self.scopes[here],
+            documents=self.documents[here],
+            digests=self.digests[here],
+            content_hashes=self.content_hashes[here],
+            id_hashes=self.id_hashes[here],
+            tokens=None if self.tokens is None else self.tokens[here],
+        )
+
+    def memories(self, batch_key: int) -> list[Row]:
+        """Return a row of each memory."""
+        keys = range(self.first, self.first + len(self.ids))
+        documents = [document.decode() for document in self.documents]
+        return list(zip(keys, self.ids, self.scopes, repeat(batch_key), repeat(None), documents, strict=False))
+
+    def founders(self) -> list[Row]:
+        """Return a row of each founder's fingerprint."""
+        keys = range(self.first, self.first + len(self.ids))
+        scopes = repeat(None) if self.tokens is None else self.scopes
+        tokens = repeat(None) if self.tokens is None else self.tokens
+        return list(zip(keys, self.digests, self.content_hashes, self.id_hashes, scopes, tokens, strict=False))
+
+
 class Rows(msgspec.Struct, kw_only=True):
     """What one transaction writes, table by table; the columns of each row are those of its query."""
 
-    memories: list[Row] = []
-    founders: list[Row] = []  # fingerprints of new memories that nothing else of the batch touches
-    fingerprints: list[Row] = []
+    new: Founding
+    stated: list[Row] = []  # new memories whose founders' words another record of the batch hides
+    fingerprints: list[Row] = []  # of absorbed records
     merges: list[Row] = []
     updates: list[Row] = []  # survivors that were stored before
     superseded: list[Row] = []  # replaced memories: their stored fingerprints stop leading by content
@@ -43,63 +97,50 @@ def rows_of(plan: Plan, batch_key: int, next_merge: int) -> Rows:
 class _Writer:
     def __init__(self, batch: Batch, batch_key: int, next_merge: int) -> None:
         self._batch, self._key, self._merge = batch, batch_key, next_merge
-        self._rows = Rows()
         self._patches: dict[MemoryKey, list[Operation]] = {}
         self._stated: dict[MemoryKey, str | None] = {}
-        self._inserted: dict[MemoryKey, int] = {}
-        self._new_fingerprints: dict[MemoryKey, list[list[Any]]] = {}
+        self._absorbed: dict[MemoryKey, list[list[Any]]] = {}  # fingerprints
         self._new_reviews: list[list[Any]] = []
         self._has_tokens = bool(batch.tokens)
-        self._id_hashes = memoryview(b"".join(batch.id_hashes)).cast("q")
 
     def write(self, plan: Plan) -> Rows:
-        rows, batch = self._rows, self._batch
-        touched = {step.memory for step in plan.others if isinstance(step, Merge)}
-        ids, scopes, records = batch.ids, batch.scopes, batch.records
-        digests, content_hashes, id_hashes = batch.digests, batch.content_hashes, self._id_hashes
-        add_memory, add_founder, batch_key = rows.memories.append, rows.founders.append, self._key
-        scope: str | None = None
-        tokens: bytes | None = None
-        for step in plan.steps:
-            if type(step) is Insert and step.key not in touched:
-                record, key = step.record, step.key
-                add_memory((key, ids[record], scopes[record], batch_key, None, records[record].decode()))
-                if self._has_tokens:
-                    scope, tokens = scopes[record], batch.tokens[record]
-                add_founder((key, digests[record], content_hashes[record], id_hashes[record], scope, tokens))
-            elif isinstance(step, Duplicate):
+        batch = self._batch
+        self._rows = rows = Rows(new=self._founding(plan))
+        for step in plan.others:
+            if isinstance(step, Duplicate):
                 place = _place(batch.positions[step.record])
-                rows.duplicates.append((step.memory, self._key, ids[step.record], batch.digests[step.record], *place))
+                rows.duplicates.append(
+                    (step.memory, self._key, batch.ids[step.record], batch.digests[step.record], *place)
+                )
             elif isinstance(step, Merge):
                 self._absorb(step)
             elif isinstance(step, Reject):
                 self._reject(step)
-            else:
-                self._insert(step.record, step.key)
-                if isinstance(step, Hold):
-                    self._hold(step)
+            elif isinstance(step, Hold):
+                self._hold(step)
         self._fold(plan.before)
-        for memory, record in self._inserted.items():
-            document, stated = records[record], None
-            if memory in self._patches:
-                document, stated = self._after(memory, document), self._stated[memory]
-            rows.memories.append((memory, ids[record], scopes[record], self._key, stated, document.decode()))
-        rows.fingerprints.extend([tuple(row) for new in self._new_fingerprints.values() for row in new])
+        rows.fingerprints = [tuple(row) for absorbed in self._absorbed.values() for row in absorbed]
         rows.reviews = [tuple(row) for row in self._new_reviews]
         return rows
 
-    def _founding(self, record: int, key: MemoryKey) -> Row:
+    def _founding(self, plan: Plan) -> Founding:
         batch = self._batch
-        digest, content_hash = batch.digests[record], batch.content_hashes[record]
-        scope = batch.scopes[record] if self._has_tokens else None
-        return (key, 0, 1, None, digest, content_hash, self._id_hashes[record], scope, self._tokens(record))
+        made = [step for step in plan.steps if type(step) is Insert or type(step) is Hold]
+        records = [step.record for step in made]
+        id_hashes = memoryview(b"".join(batch.id_hashes)).cast("q")
+        return Founding(
+            first=made[0].key if made else 0,
+            ids=[batch.ids[record] for record in records],
+            scopes=[batch.scopes[record] for record in records],
+            documents=[batch.records[record] for record in records],
+            digests=[batch.digests[record] for record in records],
+            content_hashes=[batch.content_hashes[record] for record in records],
+            id_hashes=[id_hashes[record] for record in records],
+            tokens=[batch.tokens[record] for record in records] if self._has_tokens else None,
+        )
 
     def _tokens(self, record: int) -> bytes | None:
         return self._batch.tokens[record] if self._has_tokens else None
-
-    def _insert(self, record: int, key: MemoryKey) -> None:
-        self._inserted[key] = record
-        self._new_fingerprints[key] = [list(self._founding(record, key))]
 
     def _absorb(self, step: Merge) -> None:
         batch, number, memory = self._batch, self._merge, step.memory
@@ -128,7 +169,7 @@ class _Writer:
                 step.next_key,
             )
         )
-        fingerprints = self._new_fingerprints.setdefault(memory, [])
+        fingerprints = self._absorbed.setdefault(memory, [])
         if step.replaces:
             self._rows.superseded.append((number, memory))
             self._rows.closed.append((number, memory, memory))
@@ -178,10 +219,16 @@ class _Writer:
         )
 
     def _fold(self, before: Mapping[MemoryKey, StoredRow]) -> None:
+        new = self._rows.new
         for memory in self._patches:
-            if memory not in self._inserted:
+            stated, place = self._stated[memory], memory - new.first
+            if memory in before:
                 document = self._after(memory, before[memory].record)
-                self._rows.updates.append((self._stated[memory], document.decode(), memory))
+                self._rows.updates.append((stated, document.decode(), memory))
+            else:
+                new.documents[place] = self._after(memory, new.documents[place])
+                if stated is not None:
+                    self._rows.stated.append((stated, memory))
 
     def _after(self, memory: MemoryKey, document: bytes) -> bytes:
         return _encode(apply(_decode(document), self._patches[memory]))

@@ -16,18 +16,29 @@ from membatch.errors import RefusedError
 from membatch.plan import Checkpoint, Plan
 from membatch.store.blame import step_of
 from membatch.store.driver import ours, translated
+from membatch.store.packing import packed, pieces
 from membatch.store.queries import query
 from membatch.store.reading import next_keys
-from membatch.store.rows import Row, rows_of
+from membatch.store.rows import Founding, Row, rows_of
 
-ROWS_A_STATEMENT: Final = 100
+_MOST_ROWS: Final = 1_024  # of one statement; no row has so many columns that SQLite cannot number the values
 
 
 @cache
-def _many(insert: str) -> str:
-    """Return an INSERT of one row as one of `ROWS_A_STATEMENT` rows."""
-    head, values, row = insert.rpartition("VALUES ")
-    return head + values + ", ".join([row] * ROWS_A_STATEMENT)
+def _many(statement: str, rows: int) -> str:
+    """Return a statement that takes one row of values as one of many."""
+    head, values, rest = statement.partition("VALUES ")
+    row, end, rest = rest.partition(")")
+    return head + values + ", ".join([row + end] * rows) + rest
+
+
+def _sizes(rows: int) -> Iterator[range]:
+    """Yield runs of rows, each as long as a power of two: few lengths, so that their statements are prepared once."""
+    start = 0
+    while start < rows:
+        size = min(_MOST_ROWS, 1 << (rows - start).bit_length() - 1)
+        yield range(start, start + size)
+        start += size
 
 
 def _flat(rows: list[Row]) -> list[Any]:
@@ -53,38 +64,49 @@ class SqliteTransaction:
         place = msgspec.json.encode(checkpoint).decode()
         with ours():
             self._connection.execute(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
-            self._insert(plan, "insert_memory", rows.memories)
+            for piece in pieces(rows.new):
+                self._found(plan, piece, batch_key)
+            self._connection.executemany(query("state_memory"), rows.stated)
             self._insert(plan, "insert_merge", rows.merges)
-            self._connection.executemany(query("update_memory"), rows.updates)
+            for run in _sizes(len(rows.updates)):
+                self._connection.execute(
+                    _many(query("update_memories"), len(run)), _flat(rows.updates[run.start : run.stop])
+                )
             self._connection.executemany(query("supersede_fingerprints"), rows.superseded)
             self._connection.executemany(query("close_reviews"), rows.closed)
-            self._insert(plan, "insert_founder", rows.founders)
             self._insert(plan, "insert_fingerprint", rows.fingerprints)
             self._insert(plan, "insert_duplicate", rows.duplicates)
             self._insert(plan, "insert_review", rows.reviews)
             self._insert(plan, "insert_reject", rows.rejects)
 
+    def _found(self, plan: Plan, new: Founding, batch_key: int) -> None:
+        """Insert new memories with what leads to them; row by row where the database refuses one of them."""
+        values = packed(new, batch_key)
+        for many, one in (("insert_memories", "insert_memory"), ("insert_founders", "insert_founder")):
+            try:
+                self._connection.execute(query(many), values)
+            except sqlite3.Error as error:
+                refused = translated(error)
+                if not isinstance(refused, RefusedError):
+                    raise refused from error
+                rows = new.memories(batch_key) if one == "insert_memory" else new.founders()
+                number = self._refused_row(query(one), rows, range(len(rows)))
+                refused.step = None if number is None else step_of(plan, one, rows, number)
+                raise refused from error
+
     def _insert(self, plan: Plan, name: str, rows: list[Row]) -> None:
         """Insert rows, many with one statement: fewer crossings."""
         one = query(name)
-        whole = len(rows) - len(rows) % ROWS_A_STATEMENT
-        at = 0  # the first row of the statement in hand
-
-        def values(starts: range) -> Iterator[list[Any]]:
-            nonlocal at
-            for at in starts:
-                yield _flat(rows[at : at + starts.step])
-
-        try:
-            self._connection.executemany(_many(one), values(range(0, whole, ROWS_A_STATEMENT)))
-            self._connection.executemany(one, values(range(whole, len(rows), 1)))
-        except sqlite3.Error as error:
-            refused = translated(error)
-            if isinstance(refused, RefusedError):
-                end = at + (ROWS_A_STATEMENT if at < whole else 1)
-                number = self._refused_row(one, rows, range(at, min(end, len(rows))))
-                refused.step = None if number is None else step_of(plan, name, rows, number)
-            raise refused from error
+        self._connection.executemany(one, ())  # where its table is missing, that is no row's fault
+        for run in _sizes(len(rows)):
+            try:
+                self._connection.execute(_many(one, len(run)), _flat(rows[run.start : run.stop]))
+            except sqlite3.Error as error:
+                refused = translated(error)
+                if isinstance(refused, RefusedError):
+                    number = self._refused_row(one, rows, run)
+                    refused.step = None if number is None else step_of(plan, name, rows, number)
+                raise refused from error
 
     def _refused_row(self, one: str, rows: list[Row], numbers: range) -> int | None:
         """Return the first row of a statement that fails alone; the rows before it are inserted, to be rolled back."""
