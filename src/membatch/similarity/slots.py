@@ -78,23 +78,19 @@ class Slots:
 
     def fill(self, in_order: UInts) -> None:
         """Lay the table out for rows as `in_home_order` gives them, each key once; what it held before is forgotten."""
-        self._used, capacity = len(in_order), max(1024, int(len(in_order) / MAX_LOAD * GROWTH))
-        while not self._lay(in_order, capacity):
-            capacity = int(capacity * GROWTH)
-
-    def _lay(self, in_order: UInts, capacity: int) -> bool:
-        self._capacity, next_free = capacity, 0
-        self._rows = np.full(capacity + _MARGIN, _FREE, np.int32)
+        self._used = len(in_order)
+        self._capacity = max(1024, int(self._used / MAX_LOAD * GROWTH))
+        self._rows = np.full(self._capacity + _MARGIN, _FREE, np.int32)
+        next_free = 0
         for start in range(0, len(in_order), _BLOCK):
             block = in_order[start : start + _BLOCK]
             steps = np.arange(len(block))
-            homes = ((block >> _HALF) * np.uint64(capacity) >> _HALF).astype(np.int64)
+            homes = ((block >> _HALF) * np.uint64(self._capacity) >> _HALF).astype(np.int64)
             places = np.maximum.accumulate(np.maximum(homes - steps, next_free)) + steps
             next_free = int(places[-1]) + 1
             if next_free >= len(self._rows):  # the last slot stays free, it ends every search
-                return False
+                self._rows = np.concatenate([self._rows, np.full(next_free + _MARGIN, _FREE, np.int32)])
             self._rows[places] = rows_of(block)
-        return True
 
     def _rebuild(self, keys: UInts, capacity: int) -> None:
         """Lay the table out anew, larger; block by block, so that it takes no memory but the new table's."""

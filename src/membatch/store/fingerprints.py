@@ -66,4 +66,4 @@ def _flags(text: str) -> npt.NDArray[np.bool_]:
 
 
 def _from_digits(packed: bytes) -> bytes:
-    return bytes.fromhex(packed.decode())
+    return bytes.fromhex(packed.replace(b"\0", b"").decode())  # in UTF-16 each digit has an empty half
