@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -20,13 +21,19 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from generate import write
 from scopes import resident_bytes
 
-BLOCK = 10_000
+from membatch.plan import Fingerprints
+
+BLOCK = 2_000
+
+
+def peak_bytes() -> int:
+    """Return the most resident memory that this process ever had."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def opened(store: str) -> dict[str, float]:
@@ -40,26 +47,37 @@ def opened(store: str) -> dict[str, float]:
     before, begun = resident_bytes(), time.perf_counter()
     session = Session(config)
     seconds = time.perf_counter() - begun
-    found = {"seconds": seconds, "bytes": resident_bytes() - before, "memories": session.store.next_key() - 1}
+    found = {
+        "seconds": seconds,
+        "bytes": resident_bytes() - before,
+        "peak": peak_bytes() - before,
+        "memories": session.store.next_key() - 1,
+    }
     session.close()
     return found
 
 
-def blocks(count: int) -> Iterator[list[Any]]:
-    """Yield fingerprint rows of generated texts: Zipf-worded token sets of 8 to 60 draws from 50,000."""
+def blocks(count: int) -> Iterator[Fingerprints]:
+    """Yield fingerprints of generated texts: Zipf-worded token sets of 8 to 60 draws from 50,000."""
     rng = np.random.default_rng(7)
     words = rng.integers(1, 2**63, 50_000).astype(np.uint64)
     weights = np.cumsum(1 / np.arange(1, len(words) + 1))
     for start in range(0, count, BLOCK):
         size = min(BLOCK, count - start)
-        hashes = rng.bytes(32 * size)
-        rows = []
         lengths = rng.integers(8, 61, size)
         drawn = np.searchsorted(weights, rng.random(int(lengths.sum())) * weights[-1])
-        for row, part in enumerate(np.split(words[drawn], np.cumsum(lengths)[:-1])):
-            key = start + row + 1
-            rows.append((key, 0, 1, key, hashes[32 * row : 32 * row + 32], np.unique(part).tobytes(), "scope"))
-        yield rows
+        sets = np.unique(np.repeat(np.arange(size), lengths) * len(words) + drawn)  # of row and word
+        yield Fingerprints(
+            memories=np.arange(start, start + size) + 1,
+            id_hashes=np.frombuffer(rng.bytes(8 * size), np.int64),
+            superseded=np.zeros(size, np.bool_),
+            stands=np.ones(size, np.bool_),
+            hashes=rng.bytes(32 * size),
+            scopes=["scope"] * size,
+            sizes=np.bincount(sets // len(words), minlength=size),
+            tokens=words[sets % len(words)].tobytes(),
+            ahead=count - start,
+        )
 
 
 def generated(count: int) -> dict[str, float]:
@@ -68,13 +86,27 @@ def generated(count: int) -> dict[str, float]:
 
     Index("similar", Fraction("0.8")).load(blocks(10))
     index, before = Index("similar", Fraction("0.8")), resident_bytes()
-    spent, tokens = 0.0, 0
-    for rows in blocks(count):
-        tokens += sum(len(row[5]) for row in rows) // 8
-        begun = time.perf_counter()
-        index.load([rows])
-        spent += time.perf_counter() - begun
-    return {"seconds": spent, "bytes": resident_bytes() - before, "memories": count, "tokens": tokens}
+    making, tokens = 0.0, 0
+
+    def timed() -> Iterator[Fingerprints]:
+        nonlocal making, tokens
+        given, begun = blocks(count), time.perf_counter()
+        for block in given:
+            tokens += int(block.sizes.sum())
+            making += time.perf_counter() - begun
+            yield block
+            begun = time.perf_counter()
+
+    begun = time.perf_counter()
+    index.load(timed())
+    spent = time.perf_counter() - begun - making
+    return {
+        "seconds": spent,
+        "bytes": resident_bytes() - before,
+        "peak": peak_bytes() - before,
+        "memories": count,
+        "tokens": tokens,
+    }
 
 
 def main() -> None:
@@ -101,7 +133,10 @@ def main() -> None:
         found = [json.loads(run.stdout) for run in runs]
     best = min(found, key=lambda one: one["seconds"])
     memories, held = best["memories"], best["bytes"]
-    print(f"{memories:,.0f} memories: {best['seconds']:.2f} s, {held / 1e6:,.0f} MB, {held / memories:.0f} bytes each")
+    print(
+        f"{memories:,.0f} memories: {best['seconds']:.2f} s, {held / 1e6:,.0f} MB, {held / memories:.0f} bytes each, "
+        f"at most {best['peak'] / 1e6:,.0f} MB on the way"
+    )
     if "tokens" in best:
         rest = held / memories - 4 * best["tokens"] / memories
         print(f"of which tokens {4 * best['tokens'] / memories:.0f} bytes each, all else {rest:.0f}")

@@ -23,6 +23,7 @@ from membatch.plan import (
     Checkpoint,
     Digest,
     Duplicate,
+    Fingerprints,
     Hits,
     Hold,
     Insert,
@@ -63,12 +64,31 @@ def explain(one: str, other: str, *, config: Config) -> dict[str, Any]:
     memory = _memory(one, config)
     batch = _prepared(*_native(other, config), config)
     index = Index(config.dedup.strategy, min(rules.threshold, rules.review_from))
-    index.load([memory.fingerprints])
+    index.load([_block(memory.fingerprints)])
     hits = index.find(batch)
     # The memory is of an earlier run, so that its key is below the first of this one.
     keys = {"next_key": MemoryKey(_KEY + 1), "first_of_run": MemoryKey(_KEY + 1)}
     plan = decide(batch, hits, {_KEY: memory.row}, rules, **keys, refused=memory.refused)
     return _shown(memory, batch, hits, plan, rules, config)
+
+
+def _block(rows: list[FingerprintRow]) -> Fingerprints:
+    """Return rows as a block of a store that holds only these."""
+    import numpy as np
+
+    stands = [bool(row.founder) and not row.superseded for row in rows]
+    standing = [row for row, stays in zip(rows, stands, strict=True) if stays]
+    return Fingerprints(
+        memories=np.array([row.memory for row in rows], np.int64),
+        id_hashes=np.array([row.id_hash for row in rows], np.int64),
+        superseded=np.array([row.superseded for row in rows], np.bool_),
+        stands=np.array(stands, np.bool_),
+        hashes=b"".join(row.hashes for row in rows),
+        scopes=[row.match_scope or "" for row in standing],
+        sizes=np.array([len(row.tokens or b"") // 8 for row in standing], np.int64),
+        tokens=b"".join(row.tokens or b"" for row in standing),
+        ahead=len(rows),
+    )
 
 
 def _shown(memory: _Known, batch: Batch, hits: Hits, plan: Plan, rules: Rules, config: Config) -> dict[str, Any]:

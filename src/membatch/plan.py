@@ -46,6 +46,23 @@ class Checkpoint(msgspec.Struct, frozen=True, gc=False):
     inside: bool | None = None
 
 
+class Fingerprints(NamedTuple):
+    """A block of what leads to memories, in columns: what an index is made of when its store is opened.
+
+    The last three are of founders whose content still leads to their memory, in the same order.
+    """
+
+    memories: Any  # int64 (n,)
+    id_hashes: Any  # int64 (n,), 0 where the record is no founder
+    superseded: Any  # bool (n,): the content leads to the memory no longer
+    stands: Any  # bool (n,): is a founder, and not superseded
+    hashes: bytes  # digest and content hash of each, 16 bytes both
+    scopes: list[str]
+    sizes: Any  # int64, how many tokens
+    tokens: bytes  # hashes of 8 bytes
+    ahead: int  # rows from this block's first on
+
+
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing wrong with one field."""
 

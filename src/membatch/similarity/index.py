@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from membatch.plan import Batch, Hits, Hold, Insert, MemoryKey, Merge, Plan, Similar, StoredRow
+from membatch.plan import Batch, Fingerprints, Hits, Hold, Insert, MemoryKey, Merge, Plan, Similar, StoredRow
 from membatch.similarity.crowd import LEAST, Fetch
 from membatch.similarity.crowds import Asking, Crowds
 from membatch.similarity.guards import GuardRow
@@ -51,27 +51,19 @@ class Index:
 
             self._join = Join(lowest_score, crowd if self._crowds.mask else 0, self._known.founder_hashes)
 
-    def load(self, blocks: Iterable[list[Any]]) -> None:
-        """Enter all fingerprints of a store (rows of `store.FingerprintRow`)."""
-        for rows in blocks:
-            memories, superseded, founders, ids, hashes, tokens, scopes = zip(*rows, strict=True)
-            columns = np.frombuffer(b"".join(hashes), np.uint64).reshape(-1, 4)
-            self._known.add(
-                columns[:, :2],
-                columns[:, 2],
-                np.array(ids, np.int64).view(np.uint64),
-                np.array(memories, np.uint32),
-                np.array(superseded, np.bool_),
-            )
-
+    def load(self, blocks: Iterable[Fingerprints]) -> None:
+        """Enter all fingerprints of a store; nothing was entered before."""
+        for number, block in enumerate(blocks):
+            ahead = 0 if number else block.ahead  # room for all is made with the first
+            columns = np.frombuffer(block.hashes, np.uint64).reshape(-1, 4)
+            ids, memories = block.id_hashes.view(np.uint64), block.memories.astype(np.uint32)
+            self._known.append(columns[:, :2], columns[:, 2], ids, memories, block.superseded, ahead)
             if self._join is not None:
-                stands = np.array(founders, np.bool_) & ~np.array(superseded, np.bool_)
-                there = np.flatnonzero(stands).tolist()
-                self._join.load(
-                    [tokens[row] for row in there],
-                    self._join.scope_numbers([scopes[row] for row in there]),
-                    np.array(memories, np.uint32)[stands],
-                )
+                scopes = self._join.scope_numbers(block.scopes)
+                self._join.load(block.tokens, block.sizes, scopes, memories[block.stands], ahead)
+        self._known.enter_all()
+        if self._join is not None:
+            self._join.enter_all()
 
     def find(self, batch: Batch, fetch: Fetch = nothing, oldest: MemoryKey = FIRST) -> Hits:
         """Return the hits of a batch in the store as it is before the batch.

@@ -15,10 +15,13 @@ import numpy.typing as npt
 
 from membatch.plan import MemoryKey
 from membatch.similarity import kernels
-from membatch.similarity.families import Families, Rows, Touches
+from membatch.similarity.families import Families, Numbers, Rows, Touches
 from membatch.similarity.family_kernels import flat_digits, purge_rows
+from membatch.similarity.loading_kernels import count_postings, count_tokens, fill_postings, rank_rows
+from membatch.similarity.numbering import Numbering
 
 _MOST_HITS: Final = 1 << 20  # of one batch; past that the batch is decided in parts
+_SPARE: Final = 1.2  # times the tokens that a store's first founders let expect
 
 
 _NOTHING: Final = np.empty(0, np.int64)
@@ -66,12 +69,9 @@ class Join:
         self._signatures = np.zeros(1 << 12, np.uint64)
         self._memories = np.zeros(1 << 12, np.uint32)
         self._alive = np.zeros(1 << 12, np.bool_)
-        self._seen = np.full(1 << 12, -1, np.int32)
-        self._stamp = 0  # each look-up has a number of its own, by which `seen` knows what it has met
-        self._token_keys = np.zeros(1 << 16, np.uint64)
-        self._token_numbers = np.zeros(1 << 16, np.int32)
-        self._token_count = 0
-        self._has_digit = np.zeros(1 << 15, np.uint8)
+        self._seen = np.zeros(1 << 12, np.int32)
+        self._stamp = 1  # each look-up has a number of its own, by which `seen` knows what it has met
+        self._numbering = Numbering()
         self._list_keys = np.zeros(1 << 14, np.uint64)
         self._lists = np.zeros(1 << 14, np.int32)
         self._starts = np.zeros(1 << 13, np.int64)
@@ -96,7 +96,13 @@ class Join:
     def find(self, tokens: list[bytes], scopes: npt.NDArray[np.int32], wanted: npt.NDArray[np.bool_]) -> Found:
         """Enter a batch for its time, and return what is similar to its wanted records."""
         first, count = self._size, len(tokens)
-        self._append(tokens, scopes)
+        is_first = not len(self._numbering)
+        self._append(np.frombuffer(b"".join(tokens), np.uint64), np.fromiter(map(len, tokens), np.int64) // 8, scopes)
+        here = self._tokens[self._offsets[first] : self._offsets[first + count]]
+        if is_first:
+            here[:] = self._numbering.rank(np.bincount(here))[here]
+        kernels.sort_rows(self._tokens, self._offsets[first + 1 : first + count + 1], int(self._offsets[first]))
+        kernels.sign_rows(first, first + count, self._tokens, self._offsets, self._signatures)
         self._batch = count
         self._alive[first : first + count] = wanted
         self._crowds = self._known_crowds(wanted)
@@ -123,7 +129,7 @@ class Join:
 
     def _rows(self) -> Rows:
         stop = self._size + self._batch
-        return Rows(self._tokens, self._offsets[: stop + 1], self._scopes[:stop], self._has_digit)
+        return Rows(self._tokens, self._offsets[: stop + 1], self._scopes[:stop], self._numbering.has_digit)
 
     def _known_crowds(self, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Return the crowd of each record of the batch; those in one are found by it and not by their postings."""
@@ -191,8 +197,8 @@ class Join:
         """Return the hits of the batch in hand, and how many of its records they are of."""
         first, count = self._size, self._batch
         if self._stamp + count > np.iinfo(np.int32).max:
-            self._seen[:] = -1
-            self._stamp = 0
+            self._seen[:] = 0
+            self._stamp = 1
         parts: list[npt.NDArray[np.int64]] = []
         total, row = 0, first
         while row < first + count and total < _MOST_HITS:
@@ -287,45 +293,55 @@ class Join:
         for crowd in self.families.crowds:
             crowd.retire(memories)
 
-    def load(self, tokens: list[bytes], scopes: npt.NDArray[np.int32], memories: npt.NDArray[np.uint32]) -> None:
-        """Enter founders for good."""
-        first, count = self._size, len(tokens)
-        self._append(tokens, scopes)
-        self._memories[first : first + count] = memories
-        self._alive[first : first + count] = True
-        self._size += count
-        self._insert(first, first + count)
+    def load(
+        self, tokens: bytes, sizes: Numbers, scopes: npt.NDArray[np.int32], memories: Numbers, ahead: int = 0
+    ) -> None:
+        """Take down founders of a store, to be found once `enter_all` is called.
 
-    def _append(self, tokens: list[bytes], scopes: npt.NDArray[np.int32]) -> None:
-        first, count = self._size, len(tokens)
-        hashes = np.frombuffer(b"".join(tokens), np.uint64)
+        `tokens` are the hashes of all of them, `sizes` how many each has; `ahead` are to be made room for.
+        """
+        hashes = np.frombuffer(tokens, np.uint64)
+        if ahead:
+            self._grow_rows(ahead)
+            self._tokens = _grown(self._tokens, int(ahead * _SPARE * len(hashes) / max(1, len(sizes))))
+        first = self._size
+        self._append(hashes, sizes, scopes)
+        self._memories[first : first + len(sizes)] = memories
+        self._size += len(sizes)
+
+    def enter_all(self) -> None:
+        """Enter all founders that were taken down."""
+        stop, rows = self._size, (self._tokens, self._offsets, self._scopes)
+        frequency = np.zeros(len(self._numbering), np.int64)
+        count_tokens(self._tokens[: self._offsets[stop]], frequency)
+        rank_rows(stop, self._tokens, self._offsets, self._numbering.rank(frequency), self._signatures)
+        self._alive[:stop] = True
+        row = lists = 0
+        threshold = self._numerator, self._denominator
+        while True:
+            tables = self._list_keys, self._lists, lists, self._lengths
+            row, lists = count_postings(row, stop, *rows, *threshold, *tables)
+            if row == stop:
+                break
+            self._grow_lists(lists + int(self._offsets[row + 1] - self._offsets[row]))
+        lengths = self._lengths[:lists]
+        self._capacities[:lists] = lengths + lengths // 8
+        ends = np.cumsum(self._capacities[:lists], dtype=np.int64)
+        self._starts[:lists] = ends - self._capacities[:lists]
+        self._state[:] = lists, ends[-1] if lists else 0
+        self._slab = _grown(self._slab, int(self._state[1]))
+        lengths[:] = 0
+        fill_postings(stop, *rows, *threshold, self._list_keys, self._lists, self._starts, lengths, self._slab)
+
+    def _append(self, hashes: npt.NDArray[np.uint64], sizes: Numbers, scopes: npt.NDArray[np.int32]) -> None:
+        """Number and write the tokens of rows behind all others, unsorted."""
+        first, count = self._size, len(sizes)
         begin = int(self._offsets[first])
         self._grow_rows(first + count)
         self._tokens = _grown(self._tokens, begin + len(hashes))
-        self._grow_table("_token_keys", "_token_numbers", self._token_count + len(hashes))
-        numbers = self._tokens[begin : begin + len(hashes)]
-        known = self._token_count
-        self._has_digit = _grown(self._has_digit, self._token_count + len(hashes))
-        self._token_count = kernels.number_tokens(
-            hashes, self._token_keys, self._token_numbers, self._token_count, self._has_digit, numbers
-        )
-        if known == 0:
-            self._rank(numbers)
-        ends = begin + np.cumsum(np.fromiter(map(len, tokens), np.int64, count) // 8)
-        self._offsets[first + 1 : first + count + 1] = ends
+        self._numbering.number(hashes, self._tokens[begin : begin + len(hashes)])
+        self._offsets[first + 1 : first + count + 1] = begin + np.cumsum(sizes)
         self._scopes[first : first + count] = scopes
-        kernels.sort_rows(self._tokens, ends, begin)
-        kernels.sign_rows(first, first + count, self._tokens, self._offsets, self._signatures)
-
-    def _rank(self, numbers: npt.NDArray[np.int32]) -> None:
-        """Number the first tokens anew, frequent ones low, so that the rarest come first in every row."""
-        frequency = np.bincount(numbers, minlength=self._token_count)
-        rank = np.empty(self._token_count, np.int32)
-        rank[np.argsort(-frequency, kind="stable")] = np.arange(self._token_count, dtype=np.int32)
-        used = self._token_keys != 0
-        self._token_numbers[used] = rank[self._token_numbers[used]]
-        numbers[:] = rank[numbers]
-        self._has_digit[rank] = self._has_digit[: self._token_count].copy()
 
     def _insert(self, first: int, stop: int) -> None:
         row = first
@@ -351,34 +367,27 @@ class Join:
             if row == stop:
                 return
             size = int(self._offsets[row + 1] - self._offsets[row])
-            lists, end = int(self._state[0]) + size, int(self._state[1])
-            self._starts = _grown(self._starts, lists)
-            self._lengths = _grown(self._lengths, lists)
-            self._capacities = _grown(self._capacities, lists)
-            self._grow_table("_list_keys", "_lists", lists)
+            end = int(self._state[1])
+            self._grow_lists(int(self._state[0]) + size)
             self._slab = _grown(
                 self._slab, end + 2 * size + 2 * int(self._lengths[: self._state[0]].max(initial=0)) * size
             )
 
     def _grow_rows(self, rows: int) -> None:
         self._offsets = _grown(self._offsets, rows + 1)
-        for name in ("_scopes", "_signatures", "_memories", "_alive"):
+        for name in ("_scopes", "_signatures", "_memories", "_alive", "_seen"):
             setattr(self, name, _grown(getattr(self, name), rows))
-        if rows > len(self._seen):
-            grown = np.full(int(rows * 1.3), -1, np.int32)
-            grown[: len(self._seen)] = self._seen
-            self._seen = grown
 
-    def _grow_table(self, keys: str, values: str, entries: int) -> None:
-        old: Any = getattr(self, keys)
-        size = len(old)
-        while 2 * entries > size:
+    def _grow_lists(self, lists: int) -> None:
+        for name in ("_starts", "_lengths", "_capacities"):
+            setattr(self, name, _grown(getattr(self, name), lists))
+        size = len(self._list_keys)
+        while 2 * lists > size:
             size *= 2
-        if size > len(old):
-            new_keys, new_values = np.zeros(size, np.uint64), np.zeros(size, np.int32)
-            kernels.rehash(old, getattr(self, values), new_keys, new_values)
-            setattr(self, keys, new_keys)
-            setattr(self, values, new_values)
+        if size > len(self._list_keys):
+            keys, numbers = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+            kernels.rehash(self._list_keys, self._lists, keys, numbers)
+            self._list_keys, self._lists = keys, numbers
 
 
 def _grown(array: Any, size: int) -> Any:

@@ -33,6 +33,8 @@ SEPARATOR, WORD, SYMBOL, UNSPACED = 0, 1, 2, 3
 
 _ZERO, _NINE = ord("0"), ord("9")
 
+_SHORT = 64  # tokens in a row that are sorted by comparing each with each
+
 # What `found` holds of a hit, in its columns.
 RECORD, ROW, SHARED, UNION = 0, 1, 2, 3
 
@@ -112,14 +114,19 @@ def hash_tokens(characters, starts, classes, hashes, ends):
 
 
 @_compile
-def number_tokens(hashes, keys, numbers, count, has_digit, out):
-    """Give each token hash its number; a new one gets the next number. Returns how many numbers there are."""
+def number_tokens(hashes, start, keys, numbers, count, has_digit, out):
+    """Give each token hash from `start` on its number; a new one gets the next number.
+
+    Returns the place to go on with, when the table is half full, and how many numbers there are.
+    """
     mask = keys.size - 1
-    for at in range(hashes.size):
+    for at in range(start, hashes.size):
         key = hashes[at] | np.uint64(1)  # 0 marks a free slot
         slot = np.int64((key * _MIX) >> np.uint64(32)) & mask
         while keys[slot] != key:
             if keys[slot] == 0:
+                if 2 * count >= keys.size:
+                    return at, count
                 keys[slot] = key
                 numbers[slot] = count
                 has_digit[count] = hashes[at] & np.uint64(1)
@@ -127,7 +134,7 @@ def number_tokens(hashes, keys, numbers, count, has_digit, out):
                 break
             slot = (slot + 1) & mask
         out[at] = numbers[slot]
-    return count
+    return hashes.size, count
 
 
 @_compile
@@ -148,19 +155,25 @@ def rehash(old_keys, old_values, keys, values):
 def sort_rows(tokens, ends, first):
     """Sort each row's token numbers with the highest, which is the rarest, first."""
     start = first
+    old, ranks = np.empty(_SHORT, np.int32), np.empty(_SHORT, np.int32)
     for row in range(ends.size):
         values = tokens[start : ends[row]]
-        if values.size > 32:
-            values.sort()
-            values[:] = values[::-1].copy()
-        else:
-            for right in range(1, values.size):
-                value, left = values[right], right - 1
-                while left >= 0 and values[left] < value:
-                    values[left + 1] = values[left]
-                    left -= 1
-                values[left + 1] = value
         start = ends[row]
+        size = values.size
+        if size <= _SHORT:
+            # The place of a value is how many are higher: compared without a branch, many at a time.
+            for at in range(size):
+                old[at], ranks[at] = values[at], 0
+            for other in range(size):
+                high = old[other]
+                for at in range(size):
+                    ranks[at] += np.int32(old[at] < high)
+            if 2 * ranks[:size].sum() == size * (size - 1):  # all different
+                for at in range(size):
+                    values[ranks[at]] = old[at]
+                continue
+        values.sort()
+        values[:] = values[::-1].copy()
 
 
 @_inline
@@ -195,8 +208,8 @@ def insert_rows(
 ):
     """Enter the live ones of rows first..stop into the postings. Returns the row to go on with when room has run out.
 
-    state: [0] number of lists, [1] end of the slab. A list doubles when it is full; what it leaves is kept
-    for other lists, by size, in `free`.
+    state: [0] number of lists, [1] end of the slab. A list that is full goes to where there is room for the next
+    power of two; what it leaves is kept for other lists in `free`, by the power of two that it holds.
     """
     for row in range(first, stop):
         begin, size = offsets[row], offsets[row + 1] - offsets[row]
@@ -238,7 +251,7 @@ def insert_rows(
 @_inline
 def _double(number, starts, capacities, slab, free, state, length):
     power = 0
-    while (1 << power) < length:
+    while (2 << power) <= length:
         power += 1
     old = starts[number]
     if free[power + 1] >= 0:
@@ -246,13 +259,13 @@ def _double(number, starts, capacities, slab, free, state, length):
         free[power + 1] = np.int64(slab[new]) - 1
     else:
         new = state[1]
-        state[1] += 2 * length
+        state[1] += 2 << power
     for at in range(length):
         slab[new + at] = slab[old + at]
     slab[old] = np.uint64(free[power] + 1)
     free[power] = old
     starts[number] = new
-    capacities[number] = 2 * length
+    capacities[number] = 2 << power
 
 
 @_compile

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from membatch.plan import MemoryKey
-from membatch.similarity.slots import GROWTH, Rows, Slots, UInts
+from membatch.similarity.slots import GROWTH, Rows, Slots, UInts, in_home_order, rows_of, share_home
 
 _COLUMNS = ("_keys", "_checks", "_hashes", "_ids", "_memories", "_following", "_dead")
 _BLOCK = 1 << 20
@@ -37,8 +37,19 @@ class Known:
 
     def add(self, digests: UInts, hashes: UInts, ids: UInts, memories: npt.NDArray[np.uint32], dead: Any) -> None:
         """Enter fingerprints: digests as pairs (n, 2), the rest (n,); id 0 means that the row has none."""
+        start = self._size
+        self.append(digests, hashes, ids, memories, dead)
+        rows = np.arange(start, self._size)
+        self._by_digest.put(self._keys, rows)
+        self._by_id.put(self._ids, rows[self._ids[start : self._size] != 0])
+        self._chain(rows)
+
+    def append(
+        self, digests: UInts, hashes: UInts, ids: UInts, memories: npt.NDArray[np.uint32], dead: Any, ahead: int = 0
+    ) -> None:
+        """Take down what `add` enters, to be found once `enter_all` is called; `ahead` rows are to be made room for."""
         start, stop = self._size, self._size + len(memories)
-        self._reserve(stop)
+        self._reserve(max(stop, start + ahead))
         self._keys[start:stop] = digests[:, 0]
         self._checks[start:stop] = digests[:, 1]
         self._hashes[start:stop] = hashes
@@ -47,10 +58,19 @@ class Known:
         self._following[start:stop] = -1
         self._dead[start:stop] = dead
         self._size = stop
-        rows = np.arange(start, stop)
-        self._by_digest.put(self._keys, rows)
-        self._by_id.put(self._ids, rows[self._ids[start:stop] != 0])
-        self._chain(rows)
+
+    def enter_all(self) -> None:
+        """Enter all rows at once."""
+        size = self._size
+        self._by_digest.fill(in_home_order(self._keys[:size]))
+        order = in_home_order(self._ids[:size])
+        self._by_id.fill(order[self._ids[rows_of(order)] != 0])
+        order = in_home_order(self._hashes[:size])
+        repeated = share_home(order)
+        self._by_hash.fill(order[~repeated])
+        rows = np.sort(rows_of(order[repeated]))
+        for start in range(0, len(rows), _BLOCK):
+            self._chain(rows[start : start + _BLOCK])
 
     def _chain(self, rows: Rows) -> None:
         """Enter rows by content hash; those of one hash form a chain, its newest row in the table.

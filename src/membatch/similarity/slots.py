@@ -18,6 +18,8 @@ MAX_LOAD: Final = 0.7
 GROWTH: Final = 1.3
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _HALF: Final = np.uint64(32)
+_LOWER: Final = np.uint64(2**32 - 1)
+_UPPER: Final = ~_LOWER
 _FREE: Final = -1
 _MARGIN: Final = 1024  # slots behind the last home
 _BLOCK: Final = 1 << 16
@@ -74,6 +76,22 @@ class Slots:
             active, at = active[waiting], at[waiting] + 1
         return True
 
+    def fill(self, in_order: UInts) -> None:
+        """Lay the table out for rows as `in_home_order` gives them, each key once; what it held before is forgotten."""
+        self._used = len(in_order)
+        self._capacity = max(1024, int(self._used / MAX_LOAD * GROWTH))
+        self._rows = np.full(self._capacity + _MARGIN, _FREE, np.int32)
+        next_free = 0
+        for start in range(0, len(in_order), _BLOCK):
+            block = in_order[start : start + _BLOCK]
+            steps = np.arange(len(block))
+            homes = ((block >> _HALF) * np.uint64(self._capacity) >> _HALF).astype(np.int64)
+            places = np.maximum.accumulate(np.maximum(homes - steps, next_free)) + steps
+            next_free = int(places[-1]) + 1
+            if next_free >= len(self._rows):  # the last slot stays free, it ends every search
+                self._rows = np.concatenate([self._rows, np.full(next_free + _MARGIN, _FREE, np.int32)])
+            self._rows[places] = rows_of(block)
+
     def _rebuild(self, keys: UInts, capacity: int) -> None:
         """Lay the table out anew, larger; block by block, so that it takes no memory but the new table's."""
         old, self._capacity = self._rows, max(self._capacity, capacity)
@@ -87,3 +105,26 @@ class Slots:
     def move(self, places: Rows, rows: Rows) -> None:
         """Let slots that are taken hold other rows of the same keys."""
         self._rows[places] = rows
+
+
+def in_home_order(keys: UInts) -> UInts:
+    """Return all rows of a column of keys in the order of their homes: half of the mixed key, half the row."""
+    order = keys * _MIX
+    order &= _UPPER
+    order |= np.arange(len(keys), dtype=np.uint64)
+    order.sort()
+    return order
+
+
+def rows_of(in_order: UInts) -> Rows:
+    """Return the rows that `in_home_order` has put in order."""
+    return (in_order & _LOWER).astype(np.int64)
+
+
+def share_home(in_order: UInts) -> npt.NDArray[np.bool_]:
+    """Return where rows of `in_home_order` may have equal keys: half of their mixed keys is the same."""
+    halves = in_order >> _HALF
+    same = np.zeros(len(halves) + 1, np.bool_)  # as the one before
+    same[1:-1] = halves[1:] == halves[:-1]
+    shared: npt.NDArray[np.bool_] = same[1:] | same[:-1]
+    return shared

@@ -17,7 +17,7 @@ import msgspec
 from membatch.config import hide_password
 from membatch.errors import ConfigError
 from membatch.extension import extensions
-from membatch.plan import Checkpoint, Digest, MemoryKey, Merge, Plan, StoredRow
+from membatch.plan import Checkpoint, Digest, Fingerprints, MemoryKey, Merge, Plan, StoredRow
 from membatch.store.inspection import Inspection
 
 ENTRY_POINTS: Final = "membatch.stores"
@@ -222,7 +222,7 @@ class Store(Protocol):
     def close(self) -> None:
         """Give the lease back and close; what a dry run wrote is rolled back."""
 
-    def fingerprints(self) -> Iterator[list[FingerprintRow]]:
+    def fingerprints(self) -> Iterator[Fingerprints]:
         """Yield all fingerprints, in blocks."""
 
     def fingerprints_of(self, memory: MemoryKey) -> list[FingerprintRow]:

@@ -106,10 +106,33 @@ SELECT
     (SELECT coalesce(max(merge), 0) + 1 FROM merge),
     (SELECT coalesce(max(batch), 0) + 1 FROM batch);
 
--- name: fingerprints: all that leads to memories, for the index
+-- name: appends_bytes: whether group_concat appends bytes as they are, as it does where texts are UTF-8
+SELECT CAST(group_concat(bytes, '') AS BLOB) = x'00ffd8d8c361d8d8' FROM (
+    SELECT x'00ffd8d8' AS bytes UNION ALL SELECT x'c361d8d8'
+);
+
+-- name: count_fingerprints: how many records lead to memories
+SELECT count(*) FROM fingerprint;
+
+-- name: next_fingerprint: where fingerprints go on
+SELECT min(rowid) FROM fingerprint WHERE rowid > ?;
+
+-- name: fingerprints: what leads to memories, all rows of a range in one row; ?3: bytes as hexadecimal digits
 SELECT
-    memory, superseded_by IS NOT NULL, founder, id_hash, CAST(digest || content_hash AS BLOB), tokens, match_scope
-FROM fingerprint;
+    count(*),
+    group_concat(CAST(memory AS INTEGER)),
+    group_concat(CAST(id_hash AS INTEGER)),
+    group_concat(superseded_by IS NOT NULL, ''),
+    group_concat(founder = 1 AND superseded_by IS NULL, ''),
+    CAST(group_concat(CASE WHEN ?3 THEN hex(digest || content_hash) ELSE digest || content_hash END, '') AS BLOB),
+    json_group_array(match_scope) FILTER (WHERE founder = 1 AND superseded_by IS NULL),
+    group_concat(length(tokens) / 8) FILTER (WHERE founder = 1 AND superseded_by IS NULL),
+    CAST(
+        group_concat(CASE WHEN ?3 THEN hex(tokens) ELSE tokens END, '')
+        FILTER (WHERE founder = 1 AND superseded_by IS NULL)
+        AS BLOB
+    )
+FROM fingerprint WHERE rowid BETWEEN ?1 AND ?2;
 
 -- name: fingerprints_of: all that leads to one memory
 SELECT
@@ -561,3 +584,26 @@ ALTER TABLE merge ADD COLUMN unmerged_in INTEGER REFERENCES run (run);
 
 -- name: upgrade_1_moved: the keys of memories that reviews moved, which are not free
 CREATE INDEX merge_moved ON merge (moved ->> '$.memory[0]') WHERE moved IS NOT NULL;
+
+-- name: upgrade_1_with_rowid: fingerprints get rows that are appended, and read in the order in which they lie
+CREATE TABLE fingerprint_2 (
+    memory INTEGER NOT NULL REFERENCES memory (memory),
+    number INTEGER NOT NULL DEFAULT 0,
+    founder INTEGER NOT NULL DEFAULT 1,
+    superseded_by INTEGER REFERENCES merge (merge),
+    digest BLOB NOT NULL,
+    content_hash BLOB NOT NULL,
+    id_hash INTEGER NOT NULL DEFAULT 0,
+    match_scope TEXT,
+    tokens BLOB,
+    PRIMARY KEY (memory, number)
+);
+
+-- name: upgrade_1_copy: all of them
+INSERT INTO fingerprint_2 SELECT * FROM fingerprint ORDER BY memory, number;
+
+-- name: upgrade_1_drop: the table without
+DROP TABLE fingerprint;
+
+-- name: upgrade_1_rename: and the name
+ALTER TABLE fingerprint_2 RENAME TO fingerprint;

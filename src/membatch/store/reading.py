@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from membatch.plan import Checkpoint, Digest, MemoryKey, StoredRow
+from membatch.plan import Checkpoint, Digest, Fingerprints, MemoryKey, StoredRow
 from membatch.store import (
     BatchRow,
     Blocker,
@@ -68,9 +68,11 @@ class Reading:
             for key, identity, scope, record, stated in rows
         }
 
-    def fingerprints(self) -> Iterator[list[FingerprintRow]]:
+    def fingerprints(self) -> Iterator[Fingerprints]:
         """Yield all fingerprints, in blocks."""
-        yield from self._blocks(query("fingerprints"))
+        from membatch.store.fingerprints import fingerprint_blocks  # arrays: loaded only where they are used
+
+        return fingerprint_blocks(self._connection)
 
     def fingerprints_of(self, memory: MemoryKey) -> list[FingerprintRow]:
         """Return the fingerprints that lead to one memory."""

@@ -14,7 +14,18 @@ from membatch.store.queries import query
 SCHEMA_VERSION: Final = 2
 
 # The queries that lead from a version to the next one.
-STEPS: Final = {1: ("upgrade_1_detected", "upgrade_1_next_memory", "upgrade_1_unmerged_in", "upgrade_1_moved")}
+STEPS: Final = {
+    1: (
+        "upgrade_1_detected",
+        "upgrade_1_next_memory",
+        "upgrade_1_unmerged_in",
+        "upgrade_1_moved",
+        "upgrade_1_with_rowid",
+        "upgrade_1_copy",
+        "upgrade_1_drop",
+        "upgrade_1_rename",
+    )
+}
 
 
 def upgrade(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,105 @@
+"""What leads to memories comes out of a store in blocks of columns, whole and in step, or not at all."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from membatch import Config, StoreError, process, undo
+from membatch.plan import MemoryKey
+from membatch.store import Store, open_store
+from tests.test_check import a_store
+
+Row = tuple[int, int, bytes, tuple[str, bytes] | None]
+
+
+def by_columns(store: Store) -> list[Row]:
+    """Return memory, id hash, hashes, and of founders that stand scope and tokens, from the blocks."""
+    found: list[Row] = []
+    for block in store.fingerprints():
+        bounds = [0, *(8 * block.sizes.cumsum()).tolist()]
+        tokens = (block.tokens[begin:end] for begin, end in itertools.pairwise(bounds))
+        standing = zip(block.scopes, tokens, strict=True)
+        for at, (memory, id_hash) in enumerate(zip(block.memories.tolist(), block.id_hashes.tolist(), strict=True)):
+            assert not (block.stands[at] and block.superseded[at])
+            of_founder = next(standing) if block.stands[at] else None
+            found.append((memory, id_hash, block.hashes[32 * at : 32 * at + 32], of_founder))
+        assert not list(standing)
+    return found
+
+
+def row_by_row(store: Store) -> list[Row]:
+    found: list[Row] = []
+    for memory in range(1, store.next_key()):
+        for row in store.fingerprints_of(MemoryKey(memory)):
+            stands = row.founder and not row.superseded
+            assert not stands or (row.match_scope is not None and row.tokens is not None)
+            of_founder = (row.match_scope or "", row.tokens or b"") if stands else None
+            found.append((row.memory, row.id_hash, row.hashes, of_founder))
+    return found
+
+
+def assert_whole(path: Path) -> None:
+    with_tokens = Config(store=f"sqlite:///{path}")
+    store = open_store(with_tokens.store, with_tokens.dedup.scope)
+    try:
+        assert sorted(by_columns(store), key=repr) == sorted(row_by_row(store), key=repr)
+    finally:
+        store.close()
+
+
+def in_utf_16(path: Path, encoding: str) -> None:
+    """Write a store anew as a database whose texts are UTF-16."""
+    old = sqlite3.connect(path)
+    script = "\n".join(old.iterdump())
+    old.close()
+    path.unlink()
+    new = sqlite3.connect(path)
+    new.execute(f"PRAGMA encoding = '{encoding}'")
+    new.executescript(script)
+    new.close()
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
+def test_blocks_hold_what_the_rows_hold_whatever_the_encoding_of_texts(encoding: str, tmp_path: Path) -> None:
+    path = a_store(tmp_path)  # with merges, replaced founders, several match scopes
+    in_utf_16(path, encoding)
+    assert_whole(path)
+
+
+def test_a_store_whose_texts_are_utf_16_knows_its_records(tmp_path: Path) -> None:
+    records = [{"summary": f"我爱 {number} apples 🍎", "scope": {"user_id": f"ü{number % 3}"}} for number in range(50)]
+    path = tmp_path / "memories.db"
+    process(iter(records), store=f"sqlite:///{path}")
+    in_utf_16(path, "UTF-16be")
+
+    again = process(iter(records), store=f"sqlite:///{path}")
+    near = process(iter([{**records[7], "summary": "我爱  7 Apples 🍎 now"}]), store=f"sqlite:///{path}")
+    assert (again.counts.duplicates, near.counts.merged) == (50, 1)
+
+
+def test_blocks_go_on_behind_what_an_undone_run_has_left(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'memories.db'}"
+    process(iter([{"summary": "the first"}]), store=url)
+    undone = process(iter({"summary": f"word{number} word{-number}"} for number in range(7_000)), store=url)
+    last = process(iter({"summary": f"other{number} thing{-number}"} for number in range(2_500)), store=url)
+    assert undone.run_id is not None
+    undo(undone.run_id, store=url)
+    assert_whole(tmp_path / "memories.db")
+    again = process(iter({"summary": f"other{number} thing{-number}"} for number in range(2_500)), store=url)
+    assert (last.counts.inserted, again.counts.duplicates) == (2_500, 2_500)
+
+
+@pytest.mark.parametrize("damage", ["digest = x'00'", "tokens = x'0011'", "content_hash = zeroblob(17)"])
+def test_damaged_fingerprints_are_told(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "memories.db"
+    process(iter([{"summary": "one"}, {"summary": "two"}]), store=f"sqlite:///{path}")
+    connection = sqlite3.connect(path)
+    connection.execute(f"UPDATE fingerprint SET {damage} WHERE memory = 2")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match="fingerprints of this store are damaged"):
+        process(iter([{"summary": "three"}]), store=f"sqlite:///{path}")
