@@ -167,6 +167,14 @@ def test_a_null_in_an_object_loses_to_any_value() -> None:
     assert conflicts == []
 
 
+def test_true_is_another_value_than_one() -> None:
+    one, other = (
+        {"metadata": {"a": [True], "b": {"c": 1}, "d": 1}},
+        {"metadata": {"a": [1], "b": {"c": True}, "d": 1.0}},
+    )
+    assert [conflict["path"] for conflict in merged(one, other)[1]] == [["metadata", "a"], ["metadata", "b"]]
+
+
 def test_equal_values_are_no_conflict() -> None:
     assert merged({"confidence": 0.5}, {"confidence": 0.5}, confidence="confident")[1] == []
     assert merged({"confidence": 0.5}, {"confidence": 0.6}, confidence="confident")[1] == [

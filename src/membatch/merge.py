@@ -132,12 +132,16 @@ class _Merger:
         self._used: dict[str, None] = {}
 
     def unite(self, path: Path, mine: Document, other: Document, ways: Mapping[str, Way]) -> None:
-        """Unite two objects, member by member; what is equal needs nothing, unless confidences corroborate."""
+        """Unite two objects, member by member; what is equal needs nothing, unless confidences corroborate.
+
+        Free-form members are looked at in any case: to Python true equals 1.
+        """
         for name, way in ways.items():
             value = other.get(name)
             if value is None:
                 continue
-            if mine.get(name) != value or (name == "confidence" and self._rules.joins_equals):
+            must_look = way is _Merger.members or (name == "confidence" and self._rules.joins_equals)
+            if mine.get(name) != value or must_look:
                 way(self, (*path, name), mine, value)
 
     def merged(self) -> Merged:
@@ -229,7 +233,7 @@ class _Merger:
             if here is None and (item is not None or name not in known):
                 self._used[f"{path[-1]}:union"] = None
                 self._set((*path, name), known, item)
-            elif here != item and item is not None:
+            elif item is not None and not _says_same(here, item):
                 self._conflicts.append({"path": [*path, name], "kept": here, "other": item})
 
     def inside(self, path: Path, mine: Document, value: Json, ways: Mapping[str, Way]) -> None:
@@ -279,6 +283,15 @@ class _Merger:
             self._used[f"{name}:union"] = None
             self._forward.append(["append", list(path), new])
             self._reverse.append(["truncate", list(path), len(mine[name])] if name in mine else ["unset", list(path)])
+
+
+def _says_same(one: Json, other: Json) -> bool:
+    """Return whether two JSON values are equal; to Python true equals 1 too."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_says_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_says_same, one, other))
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _is_refused(document: Document) -> bool:

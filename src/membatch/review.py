@@ -59,27 +59,30 @@ def accept(review: int, *, config: Config, wait: bool = False) -> int:
         return _change(store, config, lambda changes: changes.accept(review, row.younger, *step))
 
 
-def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False) -> tuple[int, int]:
+def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False) -> tuple[int | None, int]:
     """Accept each open pair that only this guard was unsure of, with at least this score.
 
-    Returns the number of the run and how many pairs were accepted; a pair that would break a limit stays open.
+    Returns the number of the run, None where no pair is such a one, and how many pairs were accepted; a pair that
+    would break a limit stays open.
     """
     least = Fraction(min_score)
     done: set[int] = set()
+
+    def fits(row: ReviewRow) -> bool:
+        return list(msgspec.json.decode(row.guards)) == [guard] and Fraction(row.shared, row.union) >= least
+
     with _opened(config, wait) as store:
+        numbers = [row.review for row in store.reviews("open") if fits(row)]
 
         def decide(changes: Any) -> None:
-            for number in [row.review for row in store.reviews("open") if fits(row)]:
+            for number in numbers:
                 row = store.review(number)  # as the decisions before it left it
                 step = None if row is None or row.state != "open" else _step(store, row, config)
                 if row is not None and step is not None:
                     changes.accept(number, row.younger, *step)
                     done.add(number)
 
-        def fits(row: ReviewRow) -> bool:
-            return list(msgspec.json.decode(row.guards)) == [guard] and Fraction(row.shared, row.union) >= least
-
-        return _change(store, config, decide), len(done)
+        return _change(store, config, decide) if numbers else None, len(done)
 
 
 @contextlib.contextmanager

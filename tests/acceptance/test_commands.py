@@ -146,6 +146,12 @@ def test_flags_go_over_environment_over_file_over_default(tmp_path: Path) -> Non
     assert settings["batch.workers"] == {"value": 1, "origin": "default"}
 
 
+def test_config_refuses_what_a_load_would_refuse(tmp_path: Path) -> None:
+    (tmp_path / "membatch.toml").write_text('[merge]\nsummary = "earliest"\n')
+    result = membatch("config", folder=tmp_path)
+    assert (result.returncode, b"merge.summary" in result.stderr) == (2, True), result.stderr
+
+
 def test_an_unknown_setting_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     (tmp_path / "membatch.toml").write_text("[dedup]\ntreshold = 0.7\n")
     result = membatch("config", folder=tmp_path)

@@ -88,8 +88,11 @@ def review(
         done = f"the pair {rejected} stays apart"
     elif guard is not None:
         ratio(min_score, "--min-score")
-        number, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
-        done = f"accepted {plural(count, 'pair')}"
+        found, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
+        if found is None:
+            say(f"no open pair that only {guard!r} was unsure of has a score of {min_score} or more", quiet)
+            return 0
+        number, done = found, f"accepted {plural(count, 'pair')}"
     else:
         _show_pairs(reviews.open_pairs(config.store), as_json)
         return 0
