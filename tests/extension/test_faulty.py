@@ -27,7 +27,7 @@ def records(item, document):
     return [Converted({"summary": text})]
 
 def recognises(sample):
-    return None
+    raise RuntimeError("a bug of the format")
 
 FORMAT = Format(name="faulty", describes="texts", records=records, recognises=recognises)
 
@@ -127,3 +127,9 @@ def test_isolation_by_batch_quarantines_it(environment: dict[str, str], tmp_path
     report = report_of(decided(tmp_path, environment, "--isolation", "batch", "--batch-size", "2"))
     assert report["errors"]["by_code"] == {"unexpected": 2, "batch-quarantined": 2}
     assert report["counts"]["read"] == 16
+
+
+def test_a_format_that_fails_over_a_sample_does_not_know_it(tmp_path: Path, environment: dict[str, str]) -> None:
+    lines(tmp_path / "in.jsonl", {"summary": "a"})
+    result = membatch("run", "in.jsonl", folder=tmp_path, environment=environment)
+    assert result.returncode == 0, result.stderr

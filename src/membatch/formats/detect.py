@@ -39,11 +39,19 @@ def detect(samples: Sequence[Sample], formats: Mapping[str, Format]) -> Detectio
     return Detection(NATIVE, "nothing marks it as another format")
 
 
+def recognised(item: Format, sample: Sample) -> str | None:
+    """Return why a sample is of a format, None if it is not: one that stumbles over a sample does not know it."""
+    try:
+        return item.recognises(sample)
+    except Exception:
+        return None
+
+
 def _of_one(sample: Sample, formats: Mapping[str, Format]) -> tuple[str | None, str]:
-    own = formats[NATIVE].recognises(sample)
+    own = recognised(formats[NATIVE], sample)
     if own is not None:
         return NATIVE, own
-    fits = {name: reason for name, item in formats.items() if (reason := item.recognises(sample)) is not None}
+    fits = {name: reason for name, item in formats.items() if (reason := recognised(item, sample)) is not None}
     if len(fits) > 1:
         which = " or ".join(f"{name} ({reason})" for name, reason in fits.items())
         raise ConfigError(f"{sample.name or 'the input'} could be {which}: say which with --format NAME")

@@ -15,6 +15,7 @@ import msgspec
 
 from membatch.errors import CODES, FIELD_KINDS
 from membatch.formats import Format, known_formats
+from membatch.formats.detect import recognised
 from membatch.layout import Sample
 from membatch.plan import FieldError, Rejection
 
@@ -68,11 +69,8 @@ def hints_of(rejection: Rejection) -> Iterator[str]:
 
 def _fitting_formats(value: Any) -> Iterator[str]:
     for name, format_ in _formats().items():
-        try:
-            if format_.recognises(Sample("", (value,))):
-                yield name
-        except Exception:  # noqa: S112
-            continue  # a format that stumbles over the item does not know it
+        if recognised(format_, Sample("", (value,))):
+            yield name
 
 
 @cache
