@@ -338,6 +338,7 @@ class Loader:
                     tallies.append(tally)
                     for observer in observers:
                         observer(plan, tally)
+                    del batch, plan  # what is gone need not be looked through
                     gc.collect(1)
                     self._resize(tally, len(whole))
                     if is_broken:

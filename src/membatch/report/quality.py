@@ -17,7 +17,7 @@ import msgspec
 from membatch.plan import Batch
 
 ALL_OF_THE_FIRST: Final = 10_000  # records of a run
-ONE_OF: Final = 8  # of those that follow; a divisor of 256
+ONE_OF: Final = 16  # of those that follow; a divisor of 256
 
 # Optional fields whose absence is counted.
 OPTIONAL_FIELDS: Final = (

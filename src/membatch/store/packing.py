@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from membatch.store.rows import Founding
 
-_ROWS: Final = 2_500  # of one statement: its values are held twice while it runs
+_ROWS, _BYTES = 2_500, 4 << 20  # of one statement, about: its values are held twice while it runs
 _DIGITS: Final = 10  # of a place, as the queries read it
 _TEN: Final = np.uint32(10)
 _ZERO: Final = np.uint32(ord("0"))
@@ -23,8 +23,10 @@ _ZERO: Final = np.uint32(ord("0"))
 
 def pieces(new: Founding) -> Iterator[Founding]:
     """Yield new memories in pieces of one statement each."""
-    for start in range(0, len(new.ids), _ROWS):
-        yield new.piece(start, start + _ROWS)
+    count, length = len(new.ids), sum(map(len, new.documents))
+    rows = max(1, min(_ROWS, _BYTES * count // max(1, length)))
+    for start in range(0, count, rows):
+        yield new.piece(start, start + rows)
 
 
 def packed(new: Founding, batch: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from membatch.store.queries import query
 from membatch.store.reading import next_keys
 from membatch.store.rows import Founding, Row, rows_of
 
-_MOST_ROWS: Final = 1_024  # of one statement; no row has so many columns that SQLite cannot number the values
+_MOST_ROWS: Final = 256  # of one statement; no row has so many columns that SQLite cannot number the values
 
 
 @cache
