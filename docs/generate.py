@@ -34,7 +34,7 @@ MEANINGS = {
     "redact": "no record content in reports",
     "batch.size": "records a transaction",
     "batch.min": "`auto` does not go below",
-    "batch.max": "`auto` does not go above",
+    "batch.max": "`auto` does not go above, nor above some 12 MB of input a batch",
     "batch.workers": "processes that prepare batches",
     "batch.isolation": "what a refused row costs: its record, its batch, the run",
     "batch.memory_limit": "what the process may hold, a share like `80%` or a size like `512MB`",

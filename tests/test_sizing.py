@@ -34,7 +34,7 @@ class Machine:
         self.cost, self.noise, self._random = cost, noise, random.Random(seed)
         self.commit: Callable[[int], float] = lambda size: 1e-6 * size
         self.memory: Callable[[int], int] = lambda size: GB // 10
-        self.retries = 0
+        self.record_bytes = self.retries = 0
         self.drifts, self._level = False, 1.0  # of a machine that others use: the same work at up to twice the cost
 
     def run(self, climber: Climber | Fixed, batches: int) -> list[Changed]:
@@ -50,6 +50,7 @@ class Machine:
                 self.cost(climber.size) * factor,
                 self.commit(climber.size),
                 self.memory(climber.size),
+                self.record_bytes * climber.size,
                 self.retries,
             )
             changed = climber.observe(seen)
@@ -153,6 +154,13 @@ def test_the_commit_time_is_held_under_its_target() -> None:
     assert len(changes) <= 4
 
 
+def test_a_size_whose_batches_would_hold_much_is_not_tried() -> None:
+    climber, machine = started(), Machine(COSTS["dear commits"])
+    machine.record_bytes = 500
+    machine.run(climber, 2 * SETTLED_WITHIN)
+    assert 10_000 < climber.size <= 24_000  # of 12 MB
+
+
 def test_batches_of_another_size_than_asked_for_do_not_mislead() -> None:
     climber = started()
     for _ in range(50):
@@ -185,6 +193,6 @@ def test_every_change_stays_within_the_bounds_and_has_a_reason() -> None:
 
 def test_a_fixed_size_stays_fixed() -> None:
     fixed = sizer(BatchSettings(size=123), GB)
-    assert fixed.observe(Observation(123, 9.0, 9.0, 2 * GB, 5)) is None
+    assert fixed.observe(Observation(123, 9.0, 9.0, 2 * GB, retries=5)) is None
     assert fixed.size == 123
     assert isinstance(sizer(BatchSettings(), GB), Climber)

@@ -349,7 +349,8 @@ class Loader:
 
     def _resize(self, tally: Tally, prepared: int) -> None:
         cost = tally.cpu_seconds + self._waited
-        seen = Observation(tally.counts.read, cost, self._locked, tally.rss_bytes, tally.retries, prepared)
+        held, read = tally.rss_bytes, tally.read_bytes
+        seen = Observation(tally.counts.read, cost, self._locked, held, read, tally.retries, prepared)
         changed = self._sizer.observe(seen)
         if changed is not None:
             self._change = Change(*changed)

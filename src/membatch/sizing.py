@@ -21,6 +21,8 @@ from membatch.config import BatchSettings
 
 FIRST_SIZE: Final = 10_000
 COMMIT_SECONDS: Final = 2.5  # the target: others wait for a writer no longer, half of SQLite's usual patience
+# Some three batches are held at once, each several times over: what a larger one gains is not worth its memory.
+BATCH_BYTES: Final = 12_000_000
 
 _PATIENCE: Final = 20  # batches before the climb begins
 _GAIN: Final = 0.04  # a size counts as better where a record costs less by more than this, and than the noise
@@ -49,6 +51,7 @@ class Observation(NamedTuple):
     seconds: float  # of CPU, and of waiting for the commit
     commit_seconds: float  # of writing and committing: how long the store was locked
     memory_bytes: int
+    read_bytes: int = 0
     retries: int = 0
     prepared: int | None = None  # records prepared together, where more than were written: parts of these cost less
 
@@ -89,11 +92,13 @@ class Climber:
         self._ceiling = limits.most  # by memory, for good
         self._barred, self._barred_until, self._penalty = limits.most + 1, 0, _BARRED_BATCHES
         self._commit_rate = 0.0
+        self._records = self._read_bytes = 0
 
     def observe(self, seen: Observation) -> Changed | None:
         """Take in what a batch cost; return the change of size, if there is one."""
         self._batches += 1
         self._commit_rate = seen.commit_seconds / max(1, seen.records)
+        self._records, self._read_bytes = self._records + seen.records, self._read_bytes + seen.read_bytes
         changed = self._under_pressure(seen)
         if changed is not None:
             return changed
@@ -207,7 +212,8 @@ class Climber:
             return max(size // 2, self._limits.least)
         larger = 2 * size if 4 * size <= self._ceiling else self._ceiling  # no last step that is too small to tell
         too_slow = larger * self._commit_rate > self._limits.commit_seconds
-        return size if larger <= size or larger >= self._barred or too_slow else larger
+        too_large = larger * self._read_bytes > BATCH_BYTES * self._records
+        return size if larger <= size or larger >= self._barred or too_slow or too_large else larger
 
     def _settle(self, reason: str) -> Changed | None:
         self._settled = True
