@@ -62,6 +62,11 @@ class Fingerprints(NamedTuple):
     tokens: bytes  # hashes of 8 bytes
     ahead: int  # rows from this block's first on
 
+    @property
+    def lacks_tokens(self) -> bool:
+        """Whether the tokens of a founder that stands are not there: no run has needed them yet."""
+        return len(self.sizes) < int(self.stands.sum())
+
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing wrong with one field."""

@@ -103,3 +103,17 @@ def test_damaged_fingerprints_are_told(damage: str, tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="fingerprints of this store are damaged"):
         process(iter([{"summary": "three"}]), store=f"sqlite:///{path}")
+
+
+def test_tokens_are_added_by_the_first_opening_that_needs_them(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'memories.db'}"
+    text = "the number {} and ten more words that are the same in all of them"
+    records = [{"summary": text.format(f"n{number}")} for number in range(2_100)]
+    exact = Config.load(store=url, dedup__strategy="exact")
+    assert process(iter(records), config=exact).counts.inserted == 2_100
+    assert process(iter(records[:5]), config=exact).counts.duplicates == 5
+    nearly = process(iter([{"summary": text.format("of") + " too"}]), config=Config.load(store=url))
+    assert nearly.counts.inserted == 1  # no number is the same
+    again = process(iter([{"summary": text.format("N2099") + " also"}]), config=Config.load(store=url))
+    assert (again.counts.merged, again.counts.inserted) == (1, 0)
+    assert_whole(tmp_path / "memories.db")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from membatch.config import Config, memory_bytes
 from membatch.decide import rules_of
+from membatch.errors import StoreError
 from membatch.fingerprint import canonical_text
 from membatch.monitor import Clock, memory_total
 from membatch.plan import MemoryKey
@@ -20,13 +21,14 @@ from membatch.run import Loader
 from membatch.sizing import sizer
 from membatch.store import Store, open_store
 
+if TYPE_CHECKING:
+    from membatch.similarity.index import Index
+
 
 class Session:
     """An open store with its index, for one run."""
 
     def __init__(self, config: Config, *, dry_run: bool = False, wait: bool = False) -> None:
-        from membatch.similarity.index import Index  # compiled code: loaded only where it is used
-
         self.config = config
         self.rules = rules_of(config)
         self.store: Store = open_store(config.store, config.dedup.scope, dry_run=dry_run, wait=wait)
@@ -37,10 +39,7 @@ class Session:
                 from membatch.similarity.tokens import tokenize
 
                 self.tokenize = tokenize
-                self._add_missing_tokens(tokenize)
-            lowest = min(self.rules.threshold, self.rules.review_from)
-            self.index = Index(config.dedup.strategy, lowest, self.rules.guards)
-            self.index.load(self.store.fingerprints())
+            self.index = self._index()
         except BaseException:
             self.store.close()
             raise
@@ -53,6 +52,18 @@ class Session:
     def close(self) -> None:
         self.clock.close()
         self.store.close()
+
+    def _index(self) -> Index:
+        from membatch.similarity.index import Index  # compiled code: loaded only where it is used
+
+        lowest = min(self.rules.threshold, self.rules.review_from)
+        for _ in range(2):
+            index = Index(self.config.dedup.strategy, lowest, self.rules.guards)
+            if index.load(self.store.fingerprints()):
+                return index
+            assert self.tokenize is not None
+            self._add_missing_tokens(self.tokenize)
+        raise StoreError("founders have no tokens, though all were made: see `membatch check`")
 
     def _add_missing_tokens(self, tokenize: Tokenize) -> None:
         while rows := self.store.missing_tokens():

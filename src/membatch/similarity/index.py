@@ -51,19 +51,25 @@ class Index:
 
             self._join = Join(lowest_score, crowd if self._crowds.mask else 0, self._known.founder_hashes)
 
-    def load(self, blocks: Iterable[Fingerprints]) -> None:
-        """Enter all fingerprints of a store; nothing was entered before."""
+    def load(self, blocks: Iterable[Fingerprints]) -> bool:
+        """Enter all fingerprints of a store; nothing was entered before.
+
+        Returns False, and is of no use, where tokens that it needs are not there.
+        """
         for number, block in enumerate(blocks):
             ahead = 0 if number else block.ahead  # room for all is made with the first
             columns = np.frombuffer(block.hashes, np.uint64).reshape(-1, 4)
             ids, memories = block.id_hashes.view(np.uint64), block.memories.astype(np.uint32)
             self._known.append(columns[:, :2], columns[:, 2], ids, memories, block.superseded, ahead)
             if self._join is not None:
+                if block.lacks_tokens:
+                    return False
                 scopes = self._join.scope_numbers(block.scopes)
                 self._join.load(block.tokens, block.sizes, scopes, memories[block.stands], ahead)
         self._known.enter_all()
         if self._join is not None:
             self._join.enter_all()
+        return True
 
     def find(self, batch: Batch, fetch: Fetch = nothing, oldest: MemoryKey = FIRST) -> Hits:
         """Return the hits of a batch in the store as it is before the batch.

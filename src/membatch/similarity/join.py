@@ -324,14 +324,12 @@ class Join:
             if row == stop:
                 break
             self._grow_lists(lists + int(self._offsets[row + 1] - self._offsets[row]))
-        lengths = self._lengths[:lists]
-        self._capacities[:lists] = lengths + lengths // 8
-        ends = np.cumsum(self._capacities[:lists], dtype=np.int64)
-        self._starts[:lists] = ends - self._capacities[:lists]
+        room = self._lengths[:lists] + self._lengths[:lists] // 8
+        ends = np.cumsum(room, dtype=np.int64)
+        self._starts[:lists], self._capacities[:lists] = ends - room, room
         self._state[:] = lists, ends[-1] if lists else 0
         self._slab = _grown(self._slab, int(self._state[1]))
-        lengths[:] = 0
-        fill_postings(stop, *rows, *threshold, self._list_keys, self._lists, self._starts, lengths, self._slab)
+        fill_postings(stop, *rows, *threshold, self._list_keys, self._lists, ends - room, self._slab)
 
     def _append(self, hashes: npt.NDArray[np.uint64], sizes: Numbers, scopes: npt.NDArray[np.int32]) -> None:
         """Number and write the tokens of rows behind all others, unsorted."""

@@ -52,8 +52,8 @@ def count_postings(first, stop, tokens, offsets, scopes, numerator, denominator,
 
 
 @_compile
-def fill_postings(stop, tokens, offsets, scopes, numerator, denominator, keys, lists, starts, lengths, slab):
-    """Enter rows 0..stop; `lengths` begin at 0 and are in the end what `count_postings` counted."""
+def fill_postings(stop, tokens, offsets, scopes, numerator, denominator, keys, lists, ends, slab):
+    """Enter rows 0..stop; `ends` are where the lists begin, and in the end where their entries end."""
     for row in range(stop):
         begin, size = offsets[row], offsets[row + 1] - offsets[row]
         if size == 0:
@@ -62,6 +62,7 @@ def fill_postings(stop, tokens, offsets, scopes, numerator, denominator, keys, l
         for position in range(prefix):
             slot, _ = _list_of(scopes[row], tokens[begin + position], keys, lists)
             number = lists[slot]
-            entry = (np.uint64(row) << np.uint64(32)) | (np.uint64(position) << np.uint64(16)) | np.uint64(size)
-            slab[starts[number] + lengths[number]] = entry
-            lengths[number] += 1
+            slab[ends[number]] = (
+                (np.uint64(row) << np.uint64(32)) | (np.uint64(position) << np.uint64(16)) | np.uint64(size)
+            )
+            ends[number] += 1

@@ -22,6 +22,7 @@ from membatch.store.queries import query
 _BLOCK: Final = 2_000
 _HASHES: Final = 32  # bytes, digest and content hash
 _TOKEN: Final = 8
+_SUPERSEDED, _STANDS = 1, 2
 
 
 def fingerprint_blocks(connection: sqlite3.Connection) -> Iterator[Fingerprints]:
@@ -39,12 +40,13 @@ def fingerprint_blocks(connection: sqlite3.Connection) -> Iterator[Fingerprints]
 
 
 def _columns(count: int, packed: list[Any], ahead: int, to_bytes: Any) -> Fingerprints:
-    memories, id_hashes, superseded, stands, hashes, scopes, sizes, tokens = packed
+    memories, id_hashes, states, hashes, scopes, sizes, tokens = packed
+    state = np.frombuffer(states.encode(), np.uint8) - ord("0")
     found = Fingerprints(
         memories=_integers(memories),
         id_hashes=_integers(id_hashes),
-        superseded=_flags(superseded),
-        stands=_flags(stands),
+        superseded=state == _SUPERSEDED,
+        stands=state == _STANDS,
         hashes=to_bytes(hashes),
         scopes=msgspec.json.decode(scopes),
         sizes=_integers(sizes or ""),
@@ -58,11 +60,6 @@ def _columns(count: int, packed: list[Any], ahead: int, to_bytes: Any) -> Finger
 
 def _integers(text: str) -> npt.NDArray[np.int64]:
     return np.fromstring(text, np.int64, sep=",")
-
-
-def _flags(text: str) -> npt.NDArray[np.bool_]:
-    flags: npt.NDArray[np.bool_] = np.frombuffer(text.encode(), np.uint8) == ord("1")
-    return flags
 
 
 def _from_digits(packed: bytes) -> bytes:
