@@ -15,6 +15,7 @@ from membatch.similarity.posting_kernels import (
     SORTED,
     UNSPLIT,
     enter,
+    note_bounds,
     prefix_of,
     seconds_of,
     slot_of,
@@ -58,6 +59,7 @@ def count_entries(first, stop, tokens, offsets, scopes, numerator, denominator, 
                 keys[slot] = key
                 numbers[slot] = state[LISTS]
                 state[LISTS] += 1
+            note_bounds(numbers[slot], size, place, numerator, denominator, table)
             table[numbers[slot], LENGTH] += 1
             table[numbers[slot], CAPACITY] += max(1, seconds_of(size, place, prefix))
     return stop

@@ -28,11 +28,12 @@ ROW = np.uint64(0xFFFFFFFF)
 WIDEST = 255
 LONG = 32
 MOST_SECONDS = 3  # entries of one row in one list
-TAIL = 64  # entries that a split list may have unsorted, and one more for each 16 sorted ones
+# A split list may have so many unsorted entries, and one for each 16 sorted ones up to the second number.
+TAIL, MOST_TAIL = 32, 1024
 UNSPLIT = -1
 
 # The columns of `table`, and the numbers of `state`.
-START, LENGTH, CAPACITY, SORTED, FOR_ALL = 0, 1, 2, 3, 4
+START, LENGTH, CAPACITY, SORTED, FOR_ALL, SHORTEST, FARTHEST = 0, 1, 2, 3, 4, 5, 6
 LISTS, END, PLACE, ROOM, GROWN = 0, 1, 2, 3, 4
 
 
@@ -56,8 +57,8 @@ class Lists(NamedTuple):
 
     keys: Any  # uint64, 0 where a slot is free
     numbers: Any  # int32
-    # int32 (n, 5): start in pairs of entries, length, capacity, how many are sorted (UNSPLIT where it is not split),
-    # and how many of these are for all seconds
+    # int32 (n, 7): start in pairs of entries, length, capacity, how many are sorted (UNSPLIT where it is not split),
+    # how many of these are for all seconds, what the least size lacks to WIDEST, the longest reach
     table: Any
     slab: Any  # uint64, the entries
     free: Any  # int64: by size, the first of the places that lists have left; each leads to the next
@@ -138,9 +139,17 @@ def count_for_all(number, table, slab):
 
 
 @_inline
+def note_bounds(number, size, place, numerator, denominator, table):
+    """Note how small and how far reaching the rows of a list are."""
+    reach = min(reach_of(size, place, numerator, denominator), WIDEST)
+    table[number, SHORTEST] = max(table[number, SHORTEST], WIDEST - min(size, WIDEST))
+    table[number, FARTHEST] = max(table[number, FARTHEST], reach)
+
+
+@_inline
 def bound_of(is_sorted):
     """Return how long a list may become before it is split, or sorted anew."""
-    return is_sorted + TAIL + (is_sorted >> 4) + 1 if is_sorted != UNSPLIT else LONG
+    return is_sorted + TAIL + min(is_sorted >> 4, MOST_TAIL) + 1 if is_sorted != UNSPLIT else LONG
 
 
 @_compile
@@ -255,6 +264,7 @@ def insert_rows(
                     return row
                 at = start_of(table, number) + length
                 enter(at, row, place, is_sorted >= 0, tokens, offsets, signatures, numerator, denominator, slab)
+                note_bounds(number, size, place, numerator, denominator, table)
                 table[number, LENGTH] = length + count
                 if length + count >= bound_of(is_sorted):
                     grown[state[GROWN], 0] = number

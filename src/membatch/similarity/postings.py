@@ -38,7 +38,7 @@ class Postings:
         self.lists = Lists(
             keys=np.zeros(1 << 14, np.uint64),
             numbers=np.zeros(1 << 14, np.int32),
-            table=np.zeros((1 << 13, 5), np.int32),
+            table=np.zeros((1 << 13, 7), np.int32),
             slab=np.zeros(1 << 15, np.uint64),
             free=np.full(64, -1, np.int64),
             state=np.zeros(5, np.int64),

@@ -14,9 +14,11 @@ import numpy as np
 
 from membatch.similarity.kernels import _ceil_ratio, _compile, _inline, _ones
 from membatch.similarity.posting_kernels import (
+    FARTHEST,
     FOR_ALL,
     LENGTH,
     ROW,
+    SHORTEST,
     SORTED,
     UNSPLIT,
     WIDEST,
@@ -142,6 +144,8 @@ def _meet(row, place, prefix, number, tokens, offsets, signatures, numerator, de
     start, is_sorted = start_of(table, number), table[number, SORTED]
     stop = start + table[number, LENGTH]
     least, most = size - prefix + 1, reach_of(size, place, numerator, denominator)
+    if min(most, WIDEST) < WIDEST - table[number, SHORTEST] or table[number, FARTHEST] < min(size, WIDEST):
+        return count  # all are too large for it, or it is for them
     if is_sorted == UNSPLIT:
         return _scan(row, size, least, start, stop, most, signatures, numerator, denominator, slab, met, count)
     last, kinds = min(prefix, size - 1), _ALL
