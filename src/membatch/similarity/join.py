@@ -108,7 +108,7 @@ class Join:
         self._crowds = self._known_crowds(wanted)
         self._wanted = wanted
         self._postings.take(first, wanted, self._joined())
-        self._postings.insert(first, first + count, self._joined(), for_good=False)
+        self._postings.insert(first, first + count, self._joined())
         before = self.counted.copy()
         hits, length = self._similar()
         while len(keys := self._crowded(hits)):
@@ -190,7 +190,7 @@ class Join:
             self.families.crowds[number].add(memories, self._hashes_of(memories), digits)
         self._alive[moved] = False
         self._postings.purge(moved, self._joined())
-        self._postings.insert(self._size, self._size + self._batch, self._joined(), for_good=False)
+        self._postings.insert(self._size, self._size + self._batch, self._joined())
 
     def _similar(self) -> tuple[npt.NDArray[np.int32], int]:
         """Return the hits of the batch in hand, and how many of its records they are of."""
@@ -248,35 +248,44 @@ class Join:
         `hashes` are the content hashes of the batch's records.
         """
         first = self._size
-        self._take_out()
         records = np.array([record for record, _ in founders], np.int64)
         memories = np.array([memory for _, memory in founders], np.int64)
         crowds = self._crowds[records]
+        if len(records) == self._batch and self._wanted.all() and (crowds < 0).all():  # they stand as they are
+            self._memories[first : first + self._batch][records] = memories
+            self._size, self._batch = first + self._batch, 0
+            self._postings.keep(self._joined())
+            return
+        self._take_out()
         for number in np.unique(crowds[crowds >= 0]).tolist():
             there = crowds == number
             digits = self.families.digits_of(number, first + records[there], self._rows())
             known = _no_hashes(records) if hashes is None else hashes[records]
             self.families.crowds[number].add(memories[there], known[there], digits)
-        records, memories = records[crowds < 0], memories[crowds < 0]
         stays = np.zeros(self._batch, np.bool_)
-        stays[records] = True
-        offsets = self._offsets[first : first + self._batch + 1]
-        sizes, begin, end = np.diff(offsets), int(offsets[0]), int(offsets[-1])
-        kept = self._tokens[begin:end][np.repeat(stays, sizes)]
-        self._tokens[begin : begin + len(kept)] = kept
-        self._size = first + len(records)
-        here = slice(first, self._size)
-        self._offsets[first + 1 : self._size + 1] = begin + np.cumsum(sizes[stays])
-        self._scopes[here] = self._scopes[first : first + self._batch][stays]
-        self._signatures[here] = self._signatures[first : first + self._batch][stays]
-        self._memories[here] = memories
-        self._alive[here] = True
-        self._batch = 0
+        stays[records[crowds < 0]] = True
+        self._narrow(stays)
+        self._memories[first : self._size] = memories[crowds < 0]
         if self._wanted[stays].all():
             self._postings.narrow(stays)
         else:
-            self._postings.take(first, np.ones(len(records), np.bool_), self._joined())
-        self._postings.insert(first, self._size, self._joined(), for_good=True)
+            self._postings.take(first, np.ones(self._size - first, np.bool_), self._joined())
+        self._postings.insert(first, self._size, self._joined())
+        self._postings.keep(self._joined())
+
+    def _narrow(self, stays: npt.NDArray[np.bool_]) -> None:
+        """Let some rows of the batch in hand be founders, one after the other, and forget the rest."""
+        first, count = self._size, self._batch
+        offsets = self._offsets[first : first + count + 1]
+        sizes, begin, end = np.diff(offsets), int(offsets[0]), int(offsets[-1])
+        kept = self._tokens[begin:end][np.repeat(stays, sizes)]
+        self._tokens[begin : begin + len(kept)] = kept
+        self._size, self._batch = first + int(stays.sum()), 0
+        here = slice(first, self._size)
+        self._offsets[first + 1 : self._size + 1] = begin + np.cumsum(sizes[stays])
+        self._scopes[here] = self._scopes[first : first + count][stays]
+        self._signatures[here] = self._signatures[first : first + count][stays]
+        self._alive[here] = True
 
     def _take_out(self) -> None:
         """Take the rows of the batch in hand out of the postings."""

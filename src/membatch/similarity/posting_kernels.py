@@ -351,6 +351,33 @@ def sort_list(number, table, slab):
 
 
 @_compile
+def tidy_lists(start, long_lists, tokens, offsets, signatures, alive, numerator, denominator, table, slab, free, state):
+    """Split or sort those of some lists, given with their tokens, that are too long; return where room ran out."""
+    for at in range(start, state[GROWN]):
+        number = long_lists[at, 0]
+        if table[number, LENGTH] < bound_of(table[number, SORTED]):
+            continue
+        if table[number, SORTED] != UNSPLIT:
+            sort_list(number, table, slab)
+        elif not split_list(
+            number,
+            long_lists[at, 1],
+            tokens,
+            offsets,
+            signatures,
+            alive,
+            numerator,
+            denominator,
+            table,
+            slab,
+            free,
+            state,
+        ):
+            return at
+    return state[GROWN]
+
+
+@_compile
 def purge_rows(which, tokens, offsets, scopes, alive, numerator, denominator, keys, numbers, table, slab, is_clean):
     """Take what is no longer alive out of the postings that hold some rows."""
     for index in range(which.size):

@@ -44,6 +44,7 @@ class Postings:
             state=np.zeros(5, np.int64),
         )
         self.places = Places(0, np.zeros(1, np.int64), np.empty(0, np.int32))
+        self._long = np.empty((0, 2), np.int32)  # lists that have become long, with their tokens, some repeatedly
 
     def take(self, first: int, wanted: npt.NDArray[np.bool_], rows: Rows) -> None:
         """Take rows in hand: look up the lists of those that are wanted."""
@@ -65,13 +66,12 @@ class Postings:
         kept = lists[: starts[-1]][np.repeat(stays, counts)]
         self.places = Places(first, np.concatenate([[0], np.cumsum(counts[stays])]), kept)
 
-    def insert(self, first: int, stop: int, rows: Rows, *, for_good: bool) -> None:
-        """Enter those of some rows in hand that are alive, for good or for the time of the batch."""
+    def insert(self, first: int, stop: int, rows: Rows) -> None:
+        """Enter those of some rows in hand that are alive, for the time of the batch."""
         tokens, offsets, _, signatures, alive, top, bottom = rows
-        row, long_lists = first, np.empty((len(self.places.lists), 2), np.int32)
+        row, self._long = first, np.empty((len(self.places.lists), 2), np.int32)
         self.lists.state[GROWN] = 0
         while row < stop:
-            _, _, table, slab, free, state = self.lists
             row = kernels.insert_rows(
                 row,
                 stop,
@@ -82,27 +82,19 @@ class Postings:
                 alive,
                 top,
                 bottom,
-                table,
-                slab,
-                free,
-                state,
-                long_lists,
+                *self.lists[2:],
+                self._long,
             )
             if row < stop:
                 self._make_room()
-        if for_good:
-            self._tidy(dict(long_lists[: self.lists.state[GROWN]].tolist()), rows)
 
-    def _tidy(self, long_lists: dict[int, int], rows: Rows) -> None:
-        """Split or sort lists, given with their tokens."""
+    def keep(self, rows: Rows) -> None:
+        """Let what was entered last stay for good: lists that have become long are split or sorted."""
         tokens, offsets, _, signatures, alive, top, bottom = rows
-        for number, token in long_lists.items():
-            if self.lists.table[number, SORTED] >= 0:
-                kernels.sort_list(number, self.lists.table, self.lists.slab)
-                continue
-            while not kernels.split_list(
-                number, token, tokens, offsets, signatures, alive, top, bottom, *self.lists[2:]
-            ):
+        at = 0
+        while at < self.lists.state[GROWN]:
+            at = kernels.tidy_lists(at, self._long, tokens, offsets, signatures, alive, top, bottom, *self.lists[2:])
+            if at < self.lists.state[GROWN]:
                 self._make_room()
 
     def _make_room(self) -> None:
