@@ -251,7 +251,7 @@ def _peak_bytes() -> int:
 class Truth(NamedTuple):
     """How many pairs there are, which, if they are not too many, and which texts have an earlier, or any partner."""
 
-    count: int
+    amount: int
     pairs: Pairs | None
     later: npt.NDArray[np.int64]
     both: npt.NDArray[np.int64]
@@ -403,7 +403,7 @@ def kept_truth(folder: Path, some: Texts, threshold: str) -> Truth:
         np.savez(place, **columns)
         (folder / "texts").write_text("\n".join(some), "utf-8")
     with np.load(place) as stored:
-        return Truth(int(stored["count"]), stored.get("pairs", None), stored["later"], stored["both"])
+        return Truth(int(stored["amount"]), stored.get("pairs", None), stored["later"], stored["both"])
 
 
 def cell(count: int, templated: bool, threshold: str, arguments: argparse.Namespace) -> None:
@@ -415,7 +415,7 @@ def cell(count: int, templated: bool, threshold: str, arguments: argparse.Namesp
         folder.mkdir(parents=True, exist_ok=True)
         begun = time.perf_counter()
         truth = kept_truth(folder, some, threshold)
-        print(f"\n{kind}, {count:,} texts, threshold {threshold}: {truth.count:,} pairs", end=" ")
+        print(f"\n{kind}, {count:,} texts, threshold {threshold}: {truth.amount:,} pairs", end=" ")
         print(f"(the truth took {1e6 * (time.perf_counter() - begun) / count:.0f} µs a text)\n")
         print("| method | µs a text | CPU µs | recall, pairs | precision | recall, texts | precision | memory |")
         print("|---|---|---|---|---|---|---|---|", flush=True)
