@@ -2,6 +2,9 @@
 
     python benchmarks/matching.py
     python benchmarks/matching.py --counts 100000,300000,1000000 --thresholds 0.7,0.8 --limit 600
+    python benchmarks/matching.py --counts 1000000 --kinds zipf --thresholds 0.8 --brute 0 --folder DIR   # one cell
+
+A folder keeps the texts and the truth of each cell, so that a method can be run again alone.
 
 Each method runs in a process of its own on the same texts, one after the other, and is stopped at `--limit`
 seconds. What counts as a pair: word sets with a Jaccard index at or above the threshold. The truth is an exact
@@ -13,6 +16,8 @@ it had read the texts.
 membatch, rensa, datasketch and goldenmatch answer with pairs. rensa-flags (the fastest way that rensa documents)
 only says which texts have a partner, and semhash names one partner for each text that it drops; so recall and
 precision of *texts* (has it a partner?) are given for all, those of pairs where a method gives all pairs.
+membatch-flags finds all pairs too, but keeps of them only which texts have a partner: where there are more than
+200 million pairs nothing else is compared.
 Install the peers with `pip install 'membatch[bench]'`. semhash gets the 16 MB of static embeddings that the package
 wordllama contains, because its own default model is not in any package; its threshold is a cosine.
 """
@@ -29,7 +34,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +46,7 @@ from generate import summary, vocabulary
 Pairs = npt.NDArray[np.int64]  # sorted, each later << 32 | earlier
 Texts = list[str]
 BATCH = 10_000
+MOST_PAIRS = 200_000_000  # that are compared
 
 
 class Answer(NamedTuple):
@@ -75,27 +81,47 @@ def _encoded(later: Any, earlier: Any) -> Pairs:
 Method = Callable[[Texts, str], tuple[Callable[[], Any], Callable[[Any], Pairs], bool]]
 
 
-def membatch(some: Texts, threshold: str) -> tuple[Callable[[], Any], Callable[[Any], Pairs], bool]:
-    """The join that the product runs, in batches, each text a founder."""
+def _join(mine: Texts, threshold: str) -> Iterator[Pairs]:
+    """Run the join that the product runs, in batches, each text a founder; yield the pairs."""
     from membatch.plan import MemoryKey
     from membatch.similarity.join import Join
     from membatch.similarity.tokens import tokenize
 
-    def work(mine: Texts) -> list[Any]:
-        join, parts = Join(Fraction(threshold)), []
-        for start in range(0, len(mine), BATCH):
-            part, at = mine[start : start + BATCH], 0
-            while at < len(part):  # a flood of hits is answered in parts
-                rest = part[at:]
-                found = join.find(tokenize(rest), np.zeros(len(rest), np.int32), np.ones(len(rest), np.bool_))
-                parts.append(found.hits[:, :2] + np.array([start + at, 0]))
-                keys = [(record, MemoryKey(start + at + record + 1)) for record in range(found.length)]
-                join.keep(keys)
-                at += found.length
-        return parts
+    join = Join(Fraction(threshold))
+    for start in range(0, len(mine), BATCH):
+        tokens, at = tokenize(mine[start : start + BATCH]), 0
+        while at < len(tokens):  # a flood of hits is answered in parts
+            rest = tokens[at:]
+            found = join.find(rest, np.zeros(len(rest), np.int32), np.ones(len(rest), np.bool_))
+            yield ((found.hits[:, 0].astype(np.int64) + (start + at)) << 32) | found.hits[:, 1]
+            join.keep([(record, MemoryKey(start + at + record + 1)) for record in range(found.length)])
+            at += found.length
 
-    work(["a b", "a b", "c d e"])  # compiles, or reads what was compiled before
-    return lambda: work(some), lambda parts: _encoded(*np.concatenate(parts).T), True
+
+def _compiled(threshold: str) -> None:
+    """Compile the join, or read what was compiled before."""
+    for _ in _join([f"a b {number % 3} {number % 5} {number % 7}" for number in range(300)], threshold):
+        pass
+
+
+def membatch(some: Texts, threshold: str) -> tuple[Callable[[], Any], Callable[[Any], Pairs], bool]:
+    """All pairs."""
+    _compiled(threshold)
+    return lambda: list(_join(some, threshold)), lambda parts: np.sort(np.concatenate(parts)), True
+
+
+def membatch_flags(some: Texts, threshold: str) -> tuple[Callable[[], Any], Callable[[Any], Pairs], bool]:
+    """The same; of the pairs only which texts have a partner is kept."""
+    _compiled(threshold)
+
+    def work() -> npt.NDArray[np.bool_]:
+        flags = np.zeros(len(some), np.bool_)
+        for pairs in _join(some, threshold):
+            flags[pairs >> 32] = True
+            flags[pairs & 0xFFFFFFFF] = True
+        return flags
+
+    return work, lambda flags: np.flatnonzero(flags), False
 
 
 def rensa(some: Texts, threshold: str) -> tuple[Callable[[], Any], Callable[[Any], Pairs], bool]:
@@ -195,6 +221,7 @@ def goldenmatch(some: Texts, threshold: str) -> tuple[Callable[[], Any], Callabl
 
 METHODS: dict[str, Method] = {
     "membatch": membatch,
+    "membatch-flags": membatch_flags,
     "rensa": rensa,
     "rensa-flags": rensa_flags,
     "datasketch": datasketch,
@@ -221,8 +248,33 @@ def _peak_bytes() -> int:
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
-def true_pairs(some: Texts, threshold: str) -> Pairs:
-    """Return all pairs by an inverted index over each text's rarest words, every candidate compared exactly."""
+class Truth(NamedTuple):
+    """How many pairs there are, which, if they are not too many, and which texts have an earlier, or any partner."""
+
+    amount: int
+    pairs: Pairs | None
+    later: npt.NDArray[np.int64]
+    both: npt.NDArray[np.int64]
+
+
+def the_truth(some: Texts, threshold: str) -> Truth:
+    """Return all pairs, or only the texts in one where there are more than MOST_PAIRS."""
+    count, parts = 0, [np.zeros(0, np.int64)]
+    later, earlier = np.zeros(len(some), np.bool_), np.zeros(len(some), np.bool_)
+    for text, others in true_pairs(some, threshold):
+        count += len(others)
+        later[text] = True
+        earlier[others] = True
+        if count <= MOST_PAIRS:
+            parts.append((text << 32) | others)
+        else:
+            parts.clear()
+    pairs = np.sort(np.concatenate(parts)) if parts else None
+    return Truth(count, pairs, np.flatnonzero(later), np.flatnonzero(later | earlier))
+
+
+def true_pairs(some: Texts, threshold: str) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield each text with its earlier partners: by an inverted index over its rarest words, all compared exactly."""
     ratio = Fraction(threshold)
     top, bottom = ratio.numerator, ratio.denominator
     frequency = Counter(word for text in some for word in set(text.split()))
@@ -232,7 +284,6 @@ def true_pairs(some: Texts, threshold: str) -> Pairs:
     entries: dict[int, int] = {}  # word -> how many texts were entered under it
     holders: dict[int, npt.NDArray[np.int64]] = {}
     places: dict[int, npt.NDArray[np.int64]] = {}
-    parts: list[npt.NDArray[np.int64]] = []
     for later, bag in enumerate(bags):
         size, candidates = len(bag), []
         least = -(-top * size // bottom)
@@ -263,8 +314,7 @@ def true_pairs(some: Texts, threshold: str) -> Pairs:
                 if both * bottom >= (size + len(bags[other]) - both) * top
             ]
             if right:
-                parts.append((later << 32) | np.array(right, np.int64))
-    return np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+                yield later, np.array(right, np.int64)
 
 
 def brute_force(some: Texts, threshold: str) -> Pairs:
@@ -328,13 +378,15 @@ def _shares(found: npt.NDArray[np.int64], truth: npt.NDArray[np.int64]) -> tuple
     return right / len(truth) if len(truth) else 1.0, right / len(found) if len(found) else 1.0
 
 
-def line(method: str, answer: Answer, truth: Pairs, count: int) -> str:
+def line(method: str, answer: Answer, truth: Truth, count: int) -> str:
     """Return a row of the table for an answer."""
-    later, both = np.unique(truth >> 32), np.unique(np.concatenate([truth >> 32, truth & 0xFFFFFFFF]))
     # Of flags it is asked whether each is one of a pair, and whether each later one was found.
-    recall = _shares(answer.with_partner, later)[0]
-    precision = _shares(answer.with_partner, both)[1]
-    pairs = ("–", "–") if answer.pairs is None else tuple(f"{share:.4f}" for share in _shares(answer.pairs, truth))
+    recall = _shares(answer.with_partner, truth.later)[0]
+    precision = _shares(answer.with_partner, truth.both)[1]
+    pairs = ("–", "–")
+    if answer.pairs is not None and truth.pairs is not None:
+        shares = _shares(answer.pairs, truth.pairs)
+        pairs = (f"{shares[0]:.4f}", f"{shares[1]:.4f}")
     clock, cpu = (f"{1e6 * seconds / count:.1f}" for seconds in (answer.seconds, answer.cpu_seconds))
     return (
         f"| {method} | {clock} | {cpu} | {pairs[0]} | {pairs[1]} | {recall:.4f} | "
@@ -342,29 +394,43 @@ def line(method: str, answer: Answer, truth: Pairs, count: int) -> str:
     )
 
 
+def kept_truth(folder: Path, some: Texts, threshold: str) -> Truth:
+    """Return the truth of a cell, from its folder if it is there; the texts are written beside it."""
+    place = folder / "truth.npz"
+    if not place.exists():
+        truth = the_truth(some, threshold)
+        columns = {name: column for name, column in truth._asdict().items() if column is not None}
+        np.savez(place, **columns)
+        (folder / "texts").write_text("\n".join(some), "utf-8")
+    with np.load(place) as stored:
+        return Truth(int(stored["amount"]), stored.get("pairs", None), stored["later"], stored["both"])
+
+
 def cell(count: int, templated: bool, threshold: str, arguments: argparse.Namespace) -> None:
     """Measure and print one kind, number of texts and threshold."""
     some = texts(count, templated)
-    begun = time.perf_counter()
-    truth = true_pairs(some, threshold)
     kind = "templated" if templated else "Zipf"
-    print(f"\n{kind}, {count:,} texts, threshold {threshold}: {len(truth):,} pairs", end=" ")
-    print(f"(the truth took {1e6 * (time.perf_counter() - begun) / count:.0f} µs a text)\n")
-    print("| method | µs a text | CPU µs | recall, pairs | precision | recall, texts | precision | memory |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "texts").write_text("\n".join(some), "utf-8")
+        folder = (arguments.folder or Path(name)) / f"{kind}-{count}-{threshold}"
+        folder.mkdir(parents=True, exist_ok=True)
+        begun = time.perf_counter()
+        truth = kept_truth(folder, some, threshold)
+        print(f"\n{kind}, {count:,} texts, threshold {threshold}: {truth.amount:,} pairs", end=" ")
+        print(f"(the truth took {1e6 * (time.perf_counter() - begun) / count:.0f} µs a text)\n")
+        print("| method | µs a text | CPU µs | recall, pairs | precision | recall, texts | precision | memory |")
+        print("|---|---|---|---|---|---|---|---|", flush=True)
         for method in arguments.methods.split(","):
             answer = in_own_process(method, threshold, folder, arguments.limit)
-            shown = f"| {method} | {answer} | | | | | | |" if isinstance(answer, str) else ""
-            print(shown or line(method, answer, truth, count), flush=True)  # type: ignore[arg-type]
+            if isinstance(answer, str):
+                print(f"| {method} | {answer} | | | | | | |", flush=True)
+            else:
+                print(line(method, answer, truth, count), flush=True)
 
 
 def check_truth(count: int, templated: bool, threshold: str) -> None:
     """Hold the inverted index against comparing each with each."""
     some = texts(count, templated)
-    if not np.array_equal(true_pairs(some, threshold), brute_force(some, threshold)):
+    if not np.array_equal(the_truth(some, threshold).pairs, brute_force(some, threshold)):  # type: ignore[arg-type]
         raise SystemExit("the truth and comparing each with each disagree")
     print(f"{'templated' if templated else 'Zipf'}, threshold {threshold}: the truth holds on {count:,} texts")
 
@@ -379,6 +445,7 @@ def main() -> None:
     parser.add_argument("--brute", type=int, default=20_000, help="texts on which the truth is checked, 0 for not")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a method is stopped")
     parser.add_argument("--memory-limit", type=float, default=12, help="GB that a method may take")
+    parser.add_argument("--folder", type=Path, help="where texts, truths and answers are kept, for later runs")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

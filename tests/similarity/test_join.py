@@ -100,6 +100,74 @@ def test_generated_texts_equal_brute_force(templated: bool, threshold: str) -> N
     assert joined(some, ["s"] * len(some), ratio, 400) == brute_force(some, ["s"] * len(some), ratio)
 
 
+def crowded_texts(count: int, words: int, longest: int, seed: int) -> list[str]:
+    """Texts of so few words that each is in very many of them."""
+    rng = random.Random(seed)
+    return [
+        " ".join(rng.choices([f"w{number}" for number in range(words)], k=rng.randint(1, longest)))
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("threshold", ["0.34", "0.5", "2/3", "0.8", "0.95"])
+@pytest.mark.parametrize(("words", "longest"), [(8, 4), (25, 9), (60, 40)])
+def test_words_that_most_texts_have_hide_no_pair(words: int, longest: int, threshold: str) -> None:
+    some, ratio = crowded_texts(700, words, longest, words), Fraction(threshold)
+    scopes = ["xy"[number % 5 == 0] for number in range(len(some))]
+    assert joined(some, scopes, ratio, 90) == brute_force(some, scopes, ratio)
+
+
+@pytest.mark.parametrize("threshold", ["0.5", "0.8"])
+def test_texts_of_many_hundred_words_equal_brute_force(threshold: str) -> None:
+    rng = random.Random(4)
+    some = crowded_texts(150, 900, 1500, 5)
+    for text in list(some):
+        words = text.split()
+        some.append(" ".join(rng.sample(words, max(1, len(words) - rng.randint(0, len(words) // 3)))))
+    ratio = Fraction(threshold)
+    assert joined(some, ["s"] * len(some), ratio, 70) == brute_force(some, ["s"] * len(some), ratio)
+
+
+@pytest.mark.parametrize("threshold", ["0.5", "0.8"])
+def test_records_that_found_no_memory_leave_nothing_behind(threshold: str) -> None:
+    some, ratio, rng = crowded_texts(900, 30, 10, 6), Fraction(threshold), random.Random(7)
+    join, founders, found = Join(ratio), list[str](), set()
+    for start in range(0, len(some), 60):
+        part = some[start : start + 60]
+        result = join.find(tokenize(part), np.zeros(len(part), np.int32), np.ones(len(part), np.bool_))
+        before = len(founders)
+        for record, row, shared, union in result.hits.tolist():
+            if row < before:
+                found.add((start + record, row, shared, union))
+        kept = [record for record in range(len(part)) if rng.random() < 0.6]
+        join.keep([(record, MemoryKey(start + record + 1)) for record in kept])
+        founders += [part[record] for record in kept]
+        expected = brute_force([*founders[:before], *part], ["s"] * (before + len(part)), ratio)
+        pairs = {(later - before + start, *rest) for later, *rest in expected if later >= before > rest[0]}
+        assert {pair for pair in found if pair[0] >= start} == pairs
+
+
+@pytest.mark.parametrize("threshold", ["0.5", "0.8"])
+def test_loading_finds_what_growing_finds_where_words_are_in_most_texts(threshold: str) -> None:
+    some, ratio = crowded_texts(900, 30, 10, 8), Fraction(threshold)
+    grown, loaded = Join(ratio), Join(ratio)
+    for start in range(0, 800, 160):
+        part = tokenize(some[start : start + 160])
+        grown.find(part, np.zeros(160, np.int32), np.ones(160, np.bool_))
+        grown.keep([(record, MemoryKey(start + record + 1)) for record in range(160)])
+    tokens = tokenize(some[:800])
+    sizes = np.array([len(one) // 8 for one in tokens])
+    loaded.load(b"".join(tokens), sizes, np.zeros(800, np.int32), np.arange(1, 801))
+    loaded.enter_all()
+    for start in (800, 850):
+        part, answers = tokenize(some[start : start + 50]), []
+        for join in (grown, loaded):
+            found = join.find(part, np.zeros(50, np.int32), np.ones(50, np.bool_))
+            answers.append({tuple(hit) for hit in found.hits.tolist()})
+            join.keep([(record, MemoryKey(start + record + 1)) for record in range(50)])
+        assert answers[0] == answers[1] != set()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 @pytest.mark.parametrize("templated", [False, True])

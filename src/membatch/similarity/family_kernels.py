@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from membatch.similarity.kernels import _ceil_ratio, _compile, _inline, _list_of, _mixed
+from membatch.similarity.kernels import _ceil_ratio, _compile, _inline, _mixed
 
 
 @_compile
@@ -41,29 +41,6 @@ def digits_of(rows, tokens, offsets, has_digit, digits):
             if has_digit[tokens[place]]:
                 digits[at, count] = tokens[place]
                 count += 1
-
-
-@_compile
-def purge_rows(
-    rows, tokens, offsets, scopes, alive, numerator, denominator, keys, lists, starts, lengths, slab, is_clean
-):
-    """Take what is no longer alive out of the postings that hold some rows."""
-    for at in range(rows.size):
-        row = rows[at]
-        begin, size = offsets[row], offsets[row + 1] - offsets[row]
-        for position in range(size - _ceil_ratio(numerator, size, denominator) + 1):
-            slot, _ = _list_of(scopes[row], tokens[begin + position], keys, lists)
-            number = lists[slot]
-            if is_clean[number]:
-                continue
-            is_clean[number] = True
-            kept = starts[number]
-            for place in range(starts[number], starts[number] + lengths[number]):
-                entry = slab[place]
-                if alive[np.int64(entry >> np.uint64(32))]:
-                    slab[kept] = entry
-                    kept += 1
-            lengths[number] = kept - starts[number]
 
 
 @_inline

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from membatch.plan import MemoryKey
-from membatch.similarity import kernels
-from membatch.similarity.families import Families, Numbers, Rows, Touches
-from membatch.similarity.family_kernels import flat_digits, purge_rows
-from membatch.similarity.loading_kernels import count_postings, count_tokens, fill_postings, rank_rows
+from membatch.similarity import families, kernels
+from membatch.similarity.families import Families, Numbers, Touches
+from membatch.similarity.family_kernels import flat_digits
+from membatch.similarity.loading_kernels import count_tokens, rank_rows
 from membatch.similarity.numbering import Numbering
+from membatch.similarity.posting_kernels import Rows
+from membatch.similarity.postings import Postings, grown
+from membatch.similarity.probe_kernels import FOUND, RECORD, find_similar
 
 _MOST_HITS: Final = 1 << 20  # of one batch; past that the batch is decided in parts
+_ROOM: Final = 1 << 16  # hits that are found at once
 _SPARE: Final = 1.2  # times the tokens that a store's first founders let expect
 
 
@@ -34,7 +38,7 @@ class Found(NamedTuple):
     batch's first, and `crowds` the crowd of each record, -1 for none.
     """
 
-    hits: npt.NDArray[np.int64]
+    hits: npt.NDArray[np.int32]
     length: int
     touches: Touches = Touches(_NOTHING, _NOTHING, _NOTHING)
     crowds: npt.NDArray[np.int64] = _NOTHING
@@ -66,20 +70,16 @@ class Join:
         self._tokens = np.zeros(1 << 16, np.int32)
         self._offsets = np.zeros(1 << 12, np.int64)
         self._scopes = np.zeros(1 << 12, np.int32)
-        self._signatures = np.zeros(1 << 12, np.uint64)
+        self._signatures = np.zeros((1 << 12, 2), np.uint64)
         self._memories = np.zeros(1 << 12, np.uint32)
         self._alive = np.zeros(1 << 12, np.bool_)
         self._seen = np.zeros(1 << 12, np.int32)
         self._stamp = 1  # each look-up has a number of its own, by which `seen` knows what it has met
         self._numbering = Numbering()
-        self._list_keys = np.zeros(1 << 14, np.uint64)
-        self._lists = np.zeros(1 << 14, np.int32)
-        self._starts = np.zeros(1 << 13, np.int64)
-        self._lengths = np.zeros(1 << 13, np.int32)
-        self._capacities = np.zeros(1 << 13, np.int32)
-        self._slab = np.zeros(1 << 15, np.uint64)
-        self._free = np.full(64, -1, np.int64)
-        self._state = np.zeros(2, np.int64)
+        self._postings = Postings()
+        self._wanted = np.empty(0, np.bool_)  # of the batch in hand
+        self._met = np.empty(_ROOM, np.uint64)
+        self._found = np.empty((_ROOM, 4), np.int32)
         self._scope_numbers: dict[str, int] = {}
         self.counted = np.zeros(2, np.int64)
 
@@ -106,13 +106,15 @@ class Join:
         self._batch = count
         self._alive[first : first + count] = wanted
         self._crowds = self._known_crowds(wanted)
-        self._insert(first, first + count)
+        self._wanted = wanted
+        self._postings.take(first, wanted, self._joined())
+        self._postings.insert(first, first + count, self._joined())
         before = self.counted.copy()
-        hits, length = self._similar(wanted)
+        hits, length = self._similar()
         while len(keys := self._crowded(hits)):
             self.counted[:] = before
-            self._regroup(keys, wanted)
-            hits, length = self._similar(wanted)
+            self._regroup(keys)
+            hits, length = self._similar()
         touches = Found(hits, length).touches
         if self.families.crowds:
             touches = self.families.touched(first + np.flatnonzero(wanted[:length]), self._rows())
@@ -127,9 +129,20 @@ class Join:
         flat_digits(self._size, stop, rows.tokens, rows.offsets, rows.has_digit, starts, digits)
         return sizes, starts, digits[: starts[-1]]
 
-    def _rows(self) -> Rows:
+    def _joined(self) -> Rows:
+        return Rows(
+            self._tokens,
+            self._offsets,
+            self._scopes,
+            self._signatures,
+            self._alive,
+            self._numerator,
+            self._denominator,
+        )
+
+    def _rows(self) -> families.Rows:
         stop = self._size + self._batch
-        return Rows(self._tokens, self._offsets[: stop + 1], self._scopes[:stop], self._numbering.has_digit)
+        return families.Rows(self._tokens, self._offsets[: stop + 1], self._scopes[:stop], self._numbering.has_digit)
 
     def _known_crowds(self, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Return the crowd of each record of the batch; those in one are found by it and not by their postings."""
@@ -145,19 +158,19 @@ class Join:
         for number in np.unique(crowds[crowds >= 0]).tolist():
             self.families.digits_of(number, self._size + np.flatnonzero(crowds == number), self._rows())
 
-    def _crowded(self, hits: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    def _crowded(self, hits: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
         """Return the keys of crowds to make: what many of the hits of one record have in common."""
         if not self._crowd or not len(hits):
             return np.empty(0, np.uint64)
-        many = np.bincount(hits[:, kernels.RECORD], minlength=self._batch) >= self._crowd
+        many = np.bincount(hits[:, RECORD], minlength=self._batch) >= self._crowd
         if not many.any():
             return np.empty(0, np.uint64)
-        rows = np.unique(hits[many[hits[:, kernels.RECORD]], kernels.ROW])
+        rows = np.unique(hits[many[hits[:, RECORD]], FOUND])
         keys, counts = np.unique(self.families.keys_of(rows, self._rows()), return_counts=True)
         found: npt.NDArray[np.uint64] = keys[(counts >= self._crowd // 2) & (keys != 0)]
         return found
 
-    def _regroup(self, keys: npt.NDArray[np.uint64], wanted: npt.NDArray[np.bool_]) -> None:
+    def _regroup(self, keys: npt.NDArray[np.uint64]) -> None:
         """Make crowds of all founders and records that have some keys."""
         self._take_out()
         rows = np.flatnonzero(self._alive[: self._size + self._batch])
@@ -176,59 +189,49 @@ class Join:
             digits = self.families.digits_of(number, members, self._rows())
             self.families.crowds[number].add(memories, self._hashes_of(memories), digits)
         self._alive[moved] = False
-        purge_rows(
-            moved,
-            self._tokens,
-            self._offsets,
-            self._scopes,
-            self._alive,
-            self._numerator,
-            self._denominator,
-            self._list_keys,
-            self._lists,
-            self._starts,
-            self._lengths,
-            self._slab,
-            np.zeros(int(self._state[0]), np.bool_),
-        )
-        self._insert(self._size, self._size + self._batch)
+        self._postings.purge(moved, self._joined())
+        self._postings.insert(self._size, self._size + self._batch, self._joined())
 
-    def _similar(self, wanted: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], int]:
+    def _similar(self) -> tuple[npt.NDArray[np.int32], int]:
         """Return the hits of the batch in hand, and how many of its records they are of."""
         first, count = self._size, self._batch
-        if self._stamp + count > np.iinfo(np.int32).max:
-            self._seen[:] = 0
-            self._stamp = 1
-        parts: list[npt.NDArray[np.int64]] = []
+        parts: list[npt.NDArray[np.int32]] = []
         total, row = 0, first
         while row < first + count and total < _MOST_HITS:
-            found = np.empty((max(1 << 16, first + count + 1), 4), np.int64)
-            row, hits = kernels.find_similar(
-                first,
-                row,
-                first + count,
-                self._tokens,
-                self._offsets,
-                self._scopes,
-                self._signatures,
-                self._alive,
-                wanted,
-                self._numerator,
-                self._denominator,
-                self._list_keys,
-                self._lists,
-                self._starts,
-                self._lengths,
-                self._slab,
-                self._seen,
-                self._stamp - first,
-                found,
-                self.counted,
-            )
-            parts.append(found[:hits].copy())
+            if self._stamp + count > np.iinfo(np.int32).max:
+                self._seen[:] = 0
+                self._stamp = 1
+            row, hits, meets, finds = self._probe(row)
+            self._stamp += count
+            if meets > len(self._met):
+                self._met = np.empty(2 * meets, np.uint64)
+            if finds > len(self._found):
+                self._found = np.empty((2 * finds, 4), np.int32)
+            parts.append(self._found[:hits].copy())
             total += hits
-        self._stamp += count
-        return np.concatenate(parts) if parts else np.empty((0, 4), np.int64), row - first
+        return np.concatenate(parts) if parts else np.empty((0, 4), np.int32), row - first
+
+    def _probe(self, row: int) -> tuple[int, int, int, int]:
+        tokens, offsets, _, signatures, alive, top, bottom = self._joined()
+        return find_similar(  # type: ignore[no-any-return]
+            self._size,
+            row,
+            self._size + self._batch,
+            *self._postings.places,
+            tokens,
+            offsets,
+            signatures.reshape(-1),
+            alive,
+            top,
+            bottom,
+            self._postings.lists.table,
+            self._postings.lists.slab,
+            self._seen,
+            self._stamp - self._size,
+            self._met,
+            self._found,
+            self.counted,
+        )
 
     def memory_of(self, row: int) -> MemoryKey:
         """Return the memory of a row, 0 for a record of the batch."""
@@ -245,47 +248,48 @@ class Join:
         `hashes` are the content hashes of the batch's records.
         """
         first = self._size
-        self._take_out()
         records = np.array([record for record, _ in founders], np.int64)
         memories = np.array([memory for _, memory in founders], np.int64)
         crowds = self._crowds[records]
+        if len(records) == self._batch and self._wanted.all() and (crowds < 0).all():  # they stand as they are
+            self._memories[first : first + self._batch][records] = memories
+            self._size, self._batch = first + self._batch, 0
+            self._postings.keep(self._joined())
+            return
+        self._take_out()
         for number in np.unique(crowds[crowds >= 0]).tolist():
             there = crowds == number
             digits = self.families.digits_of(number, first + records[there], self._rows())
             known = _no_hashes(records) if hashes is None else hashes[records]
             self.families.crowds[number].add(memories[there], known[there], digits)
-        records, memories = records[crowds < 0], memories[crowds < 0]
         stays = np.zeros(self._batch, np.bool_)
-        stays[records] = True
-        offsets = self._offsets[first : first + self._batch + 1]
+        stays[records[crowds < 0]] = True
+        self._narrow(stays)
+        self._memories[first : self._size] = memories[crowds < 0]
+        if self._wanted[stays].all():
+            self._postings.narrow(stays)
+        else:
+            self._postings.take(first, np.ones(self._size - first, np.bool_), self._joined())
+        self._postings.insert(first, self._size, self._joined())
+        self._postings.keep(self._joined())
+
+    def _narrow(self, stays: npt.NDArray[np.bool_]) -> None:
+        """Let some rows of the batch in hand be founders, one after the other, and forget the rest."""
+        first, count = self._size, self._batch
+        offsets = self._offsets[first : first + count + 1]
         sizes, begin, end = np.diff(offsets), int(offsets[0]), int(offsets[-1])
         kept = self._tokens[begin:end][np.repeat(stays, sizes)]
         self._tokens[begin : begin + len(kept)] = kept
-        self._size = first + len(records)
+        self._size, self._batch = first + int(stays.sum()), 0
         here = slice(first, self._size)
         self._offsets[first + 1 : self._size + 1] = begin + np.cumsum(sizes[stays])
-        self._scopes[here] = self._scopes[first : first + self._batch][stays]
-        self._signatures[here] = self._signatures[first : first + self._batch][stays]
-        self._memories[here] = memories
+        self._scopes[here] = self._scopes[first : first + count][stays]
+        self._signatures[here] = self._signatures[first : first + count][stays]
         self._alive[here] = True
-        self._batch = 0
-        self._insert(first, self._size)
 
     def _take_out(self) -> None:
         """Take the rows of the batch in hand out of the postings."""
-        kernels.take_out_rows(
-            self._size,
-            self._size + self._batch,
-            self._tokens,
-            self._offsets,
-            self._scopes,
-            self._alive,
-            self._numerator,
-            self._denominator,
-            self._list_keys,
-            self._lists,
-            self._lengths,
-        )
+        self._postings.take_out(self._size, self._size + self._batch, self._joined())
 
     def retire(self, memories: list[MemoryKey]) -> None:
         """Take the founders of memories out: other records have replaced them."""
@@ -303,7 +307,7 @@ class Join:
         hashes = np.frombuffer(tokens, np.uint64)
         if ahead:
             self._grow_rows(ahead)
-            self._tokens = _grown(self._tokens, int(ahead * _SPARE * len(hashes) / max(1, len(sizes))))
+            self._tokens = grown(self._tokens, int(ahead * _SPARE * len(hashes) / max(1, len(sizes))))
         first = self._size
         self._append(hashes, sizes, scopes)
         self._memories[first : first + len(sizes)] = memories
@@ -311,86 +315,24 @@ class Join:
 
     def enter_all(self) -> None:
         """Enter all founders that were taken down."""
-        stop, rows = self._size, (self._tokens, self._offsets, self._scopes)
+        stop = self._size
         frequency = np.zeros(len(self._numbering), np.int64)
         count_tokens(self._tokens[: self._offsets[stop]], frequency)
         rank_rows(stop, self._tokens, self._offsets, self._numbering.rank(frequency), self._signatures)
         self._alive[:stop] = True
-        row = lists = 0
-        threshold = self._numerator, self._denominator
-        while True:
-            tables = self._list_keys, self._lists, lists, self._lengths
-            row, lists = count_postings(row, stop, *rows, *threshold, *tables)
-            if row == stop:
-                break
-            self._grow_lists(lists + int(self._offsets[row + 1] - self._offsets[row]))
-        room = self._lengths[:lists] + self._lengths[:lists] // 8
-        ends = np.cumsum(room, dtype=np.int64)
-        self._starts[:lists], self._capacities[:lists] = ends - room, room
-        self._state[:] = lists, ends[-1] if lists else 0
-        self._slab = _grown(self._slab, int(self._state[1]))
-        fill_postings(stop, *rows, *threshold, self._list_keys, self._lists, ends - room, self._slab)
+        self._postings.enter_all(stop, self._joined())
 
     def _append(self, hashes: npt.NDArray[np.uint64], sizes: Numbers, scopes: npt.NDArray[np.int32]) -> None:
         """Number and write the tokens of rows behind all others, unsorted."""
         first, count = self._size, len(sizes)
         begin = int(self._offsets[first])
         self._grow_rows(first + count)
-        self._tokens = _grown(self._tokens, begin + len(hashes))
+        self._tokens = grown(self._tokens, begin + len(hashes))
         self._numbering.number(hashes, self._tokens[begin : begin + len(hashes)])
         self._offsets[first + 1 : first + count + 1] = begin + np.cumsum(sizes)
         self._scopes[first : first + count] = scopes
 
-    def _insert(self, first: int, stop: int) -> None:
-        row = first
-        while True:
-            row = kernels.insert_rows(
-                row,
-                stop,
-                self._tokens,
-                self._offsets,
-                self._scopes,
-                self._alive,
-                self._numerator,
-                self._denominator,
-                self._list_keys,
-                self._lists,
-                self._state,
-                self._starts,
-                self._lengths,
-                self._capacities,
-                self._slab,
-                self._free,
-            )
-            if row == stop:
-                return
-            size = int(self._offsets[row + 1] - self._offsets[row])
-            end = int(self._state[1])
-            self._grow_lists(int(self._state[0]) + size)
-            self._slab = _grown(
-                self._slab, end + 2 * size + 2 * int(self._lengths[: self._state[0]].max(initial=0)) * size
-            )
-
     def _grow_rows(self, rows: int) -> None:
-        self._offsets = _grown(self._offsets, rows + 1)
+        self._offsets = grown(self._offsets, rows + 1)
         for name in ("_scopes", "_signatures", "_memories", "_alive", "_seen"):
-            setattr(self, name, _grown(getattr(self, name), rows))
-
-    def _grow_lists(self, lists: int) -> None:
-        for name in ("_starts", "_lengths", "_capacities"):
-            setattr(self, name, _grown(getattr(self, name), lists))
-        size = len(self._list_keys)
-        while 2 * lists > size:
-            size *= 2
-        if size > len(self._list_keys):
-            keys, numbers = np.zeros(size, np.uint64), np.zeros(size, np.int32)
-            kernels.rehash(self._list_keys, self._lists, keys, numbers)
-            self._list_keys, self._lists = keys, numbers
-
-
-def _grown(array: Any, size: int) -> Any:
-    if size <= len(array):
-        return array
-    grown = np.zeros(2 * size, array.dtype)  # pages that nobody touched cost no memory
-    grown[: len(array)] = array
-    return grown
+            setattr(self, name, grown(getattr(self, name), rows))

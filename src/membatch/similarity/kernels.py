@@ -1,11 +1,8 @@
-"""Compiled loops of the set-similarity join, over flat arrays; nothing here knows of records or settings.
+"""Compiled loops over tokens: texts to hashes, hashes to numbers, rows of numbers sorted and signed.
 
-Rule: exact. Prefix, length, position and bitmap filters only leave out what cannot reach the threshold, which is
-a ratio of two integers; no comparison uses a float. Filters: Xiao et al., PPJoin (WWW 2008); the comparison
-by Mann, Augsten and Bouros (VLDB 2016); bitmaps after Sandes, Teodoro and Melo (ICDE 2020).
+Rule: flat arrays only; nothing here knows of records or settings.
 
-An index is rows of token numbers, each row sorted with the rarest (highest) number first, and postings: for
-each (scope, token) of a row's prefix an entry of row, position and size, packed into 64 bits.
+A row is a text's token numbers, sorted with the rarest (highest) number first.
 """
 
 from __future__ import annotations
@@ -33,10 +30,10 @@ SEPARATOR, WORD, SYMBOL, UNSPACED = 0, 1, 2, 3
 
 _ZERO, _NINE = ord("0"), ord("9")
 
-_SHORT = 64  # tokens in a row that are sorted by comparing each with each
+_SHORT, _LANES = 64, 16  # tokens that are sorted by comparing each with each, and how many of them at a time
+_LARGEST = np.uint64(0xFFFFFFFFFFFFFFFF)
 
-# What `found` holds of a hit, in its columns.
-RECORD, ROW, SHARED, UNION = 0, 1, 2, 3
+FREQUENT = 64  # tokens that have a bit of their own in each row's signature
 
 
 @_inline
@@ -61,6 +58,24 @@ def _ceil_ratio(numerator, amount, denominator):
     return (numerator * amount + denominator - 1) // denominator
 
 
+@_inline
+def _sort_short(values, first, size, scratch, ranks):
+    """Sort some values, by comparing each with each, many at a time and without a branch.
+
+    Of equal ones the first stays, and 0 stands for each other.
+    """
+    padded = (size + _LANES - 1) // _LANES * _LANES
+    for at in range(padded):
+        scratch[at], ranks[at] = values[first + at] if at < size else _LARGEST, 0
+    for at in range(size):
+        values[first + at] = 0
+        value = scratch[at]
+        for other in range(padded):
+            ranks[other] += np.int64(scratch[other] > value)
+    for at in range(size):
+        values[first + ranks[at]] = scratch[at]
+
+
 @_compile
 def hash_tokens(characters, starts, classes, hashes, ends):
     """Write the token hashes of each text, sorted and each once; `ends` gets where each text's hashes end.
@@ -69,6 +84,7 @@ def hash_tokens(characters, starts, classes, hashes, ends):
     `characters` are the code points of all texts, `starts` (n + 1) where each begins; `hashes` has room for
     one token a character.
     """
+    scratch, ranks = np.empty(_SHORT, np.uint64), np.empty(_SHORT, np.int64)
     at = 0
     for text in range(starts.size - 1):
         first = at
@@ -102,11 +118,13 @@ def hash_tokens(characters, starts, classes, hashes, ends):
                     hashes[at] = _mixed(pair ^ (np.uint64(1) << np.uint64(42))) & ~np.uint64(1)
                     at += 1
         if at - first > 1:
-            tokens = hashes[first:at]
-            tokens.sort()
+            if at - first <= _SHORT:
+                _sort_short(hashes, first, at - first, scratch, ranks)
+            else:
+                hashes[first:at].sort()
             kept = first
             for number in range(first + 1, at):
-                if hashes[number] != hashes[kept]:
+                if hashes[number] != hashes[kept] and hashes[number] != 0:
                     kept += 1
                     hashes[kept] = hashes[number]
             at = kept + 1
@@ -176,202 +194,19 @@ def sort_rows(tokens, ends, first):
         values[:] = values[::-1].copy()
 
 
-@_inline
-def _list_of(scope, token, keys, lists):
-    """Return the slot of the posting list of a token in a scope; its key is written if it is new."""
-    mask = keys.size - 1
-    key = _mixed((np.uint64(scope) << np.uint64(32)) | np.uint64(token)) | np.uint64(1)
-    slot = np.int64((key * _MIX) >> np.uint64(32)) & mask
-    while keys[slot] != key and keys[slot] != 0:
-        slot = (slot + 1) & mask
-    return slot, key
-
-
-@_compile
-def insert_rows(
-    first,
-    stop,
-    tokens,
-    offsets,
-    scopes,
-    alive,
-    numerator,
-    denominator,
-    keys,
-    lists,
-    state,
-    starts,
-    lengths,
-    capacities,
-    slab,
-    free,
-):
-    """Enter the live ones of rows first..stop into the postings. Returns the row to go on with when room has run out.
-
-    state: [0] number of lists, [1] end of the slab. A list that is full goes to where there is room for the next
-    power of two; what it leaves is kept for other lists in `free`, by the power of two that it holds.
-    """
-    for row in range(first, stop):
-        begin, size = offsets[row], offsets[row + 1] - offsets[row]
-        if size == 0 or not alive[row]:
-            continue
-        prefix = size - _ceil_ratio(numerator, size, denominator) + 1
-        # The worst case: each prefix token starts a list, or each list doubles.
-        needed = 0
-        for position in range(prefix):
-            slot, key = _list_of(scopes[row], tokens[begin + position], keys, lists)
-            if keys[slot] == 0:
-                needed += 2
-            else:
-                number = lists[slot]
-                if lengths[number] == capacities[number]:
-                    needed += 2 * capacities[number]
-        if state[1] + needed > slab.size or state[0] + prefix > starts.size or 2 * (state[0] + prefix) > keys.size:
-            return row
-        for position in range(prefix):
-            slot, key = _list_of(scopes[row], tokens[begin + position], keys, lists)
-            if keys[slot] == 0:
-                keys[slot] = key
-                lists[slot] = state[0]
-                starts[state[0]] = state[1]
-                lengths[state[0]] = 0
-                capacities[state[0]] = 2
-                state[0] += 1
-                state[1] += 2
-            number = lists[slot]
-            length = lengths[number]
-            if length == capacities[number]:
-                _double(number, starts, capacities, slab, free, state, length)
-            entry = (np.uint64(row) << np.uint64(32)) | (np.uint64(position) << np.uint64(16)) | np.uint64(size)
-            slab[starts[number] + length] = entry
-            lengths[number] = length + 1
-    return stop
-
-
-@_inline
-def _double(number, starts, capacities, slab, free, state, length):
-    power = 0
-    while (2 << power) <= length:
-        power += 1
-    old = starts[number]
-    if free[power + 1] >= 0:
-        new = free[power + 1]
-        free[power + 1] = np.int64(slab[new]) - 1
-    else:
-        new = state[1]
-        state[1] += 2 << power
-    for at in range(length):
-        slab[new + at] = slab[old + at]
-    slab[old] = np.uint64(free[power] + 1)
-    free[power] = old
-    starts[number] = new
-    capacities[number] = 2 << power
-
-
-@_compile
-def take_out_rows(first, stop, tokens, offsets, scopes, alive, numerator, denominator, keys, lists, lengths):
-    """Take the newest rows out of the postings again, the last first: their entries end the lists."""
-    for row in range(stop - 1, first - 1, -1):
-        begin, size = offsets[row], offsets[row + 1] - offsets[row]
-        if size == 0 or not alive[row]:
-            continue
-        prefix = size - _ceil_ratio(numerator, size, denominator) + 1
-        for position in range(prefix):
-            slot, _ = _list_of(scopes[row], tokens[begin + position], keys, lists)
-            lengths[lists[slot]] -= 1
-
-
 @_compile
 def sign_rows(first, stop, tokens, offsets, signatures):
-    """Write the bitmap of each row: a bit for each of its tokens."""
-    for row in range(first, stop):
-        signature = np.uint64(0)
-        for at in range(offsets[row], offsets[row + 1]):
-            signature |= np.uint64(1) << ((np.uint64(tokens[at]) * _MIX) >> np.uint64(58))
-        signatures[row] = signature
+    """Write two bitmaps of each row: a bit each for its frequent tokens, and of the rest a hash of 64 bits.
 
-
-@_compile
-def find_similar(
-    first,
-    start,
-    stop,
-    tokens,
-    offsets,
-    scopes,
-    signatures,
-    alive,
-    wanted,
-    numerator,
-    denominator,
-    keys,
-    lists,
-    starts,
-    lengths,
-    slab,
-    seen,
-    stamp,
-    found,
-    counted,
-):
-    """Find, for each wanted row of start..stop, all earlier live rows at or above the threshold.
-
-    Rows from `first` on are the batch's; `stamp` + row was never written to `seen` before. Hits go to `found`
-    (record, row, shared, union); returns the row to go on with when it is full, and the number of hits.
-    counted: [0] entries looked at, [1] pairs verified.
+    The frequent ones are those with a number below FREQUENT, the last of each row. Each other token changes one bit of
+    the second bitmap, so that two rows differ in at least as many tokens as bits.
     """
-    hits = 0
-    for row in range(start, stop):
-        if not wanted[row - first]:
-            continue
-        begin, size = offsets[row], offsets[row + 1] - offsets[row]
-        if size == 0:
-            continue
-        if hits > 0 and hits + (row + 1) > found.shape[0]:
-            return row, hits
-        least = _ceil_ratio(numerator, size, denominator)
-        most = size * denominator // numerator
-        for position in range(size - least + 1):
-            slot, _ = _list_of(scopes[row], tokens[begin + position], keys, lists)
-            if keys[slot] == 0:
-                continue
-            number = lists[slot]
-            for at in range(starts[number], starts[number] + lengths[number]):
-                entry = slab[at]
-                other = np.int64(entry >> np.uint64(32))
-                if other >= row:
-                    break  # entries stand in order of their rows
-                counted[0] += 1
-                length = np.int64(entry & np.uint64(0xFFFF))
-                if length < least or length > most:
-                    continue
-                place = np.int64((entry >> np.uint64(16)) & np.uint64(0xFFFF))
-                needed = _ceil_ratio(numerator, size + length, numerator + denominator)
-                if min(size - position, length - place) < needed or seen[other] == stamp + row or not alive[other]:
-                    continue
-                # Each bit that differs is at least one token that is not shared.
-                if _ones(signatures[row] ^ signatures[other]) > size + length - 2 * needed:
-                    continue
-                seen[other] = stamp + row
-                counted[1] += 1
-                # This is the first token that both have: all before it are already known to differ.
-                left, right, shared, base = position, place, 0, offsets[other]
-                while left < size and right < length:
-                    if shared + min(size - left, length - right) < needed:
-                        break
-                    mine, theirs = tokens[begin + left], tokens[base + right]
-                    if mine == theirs:
-                        shared += 1
-                        left += 1
-                        right += 1
-                    elif mine > theirs:
-                        left += 1
-                    else:
-                        right += 1
-                if shared >= needed:
-                    found[hits, RECORD] = row - first
-                    found[hits, ROW] = other
-                    found[hits, SHARED] = shared
-                    found[hits, UNION] = size + length - shared
-                    hits += 1
-    return stop, hits
+    for row in range(first, stop):
+        frequent, rest = np.uint64(0), np.uint64(0)
+        for at in range(offsets[row], offsets[row + 1]):
+            token = np.uint64(tokens[at])
+            if token < FREQUENT:
+                frequent |= np.uint64(1) << token
+            else:
+                rest ^= np.uint64(1) << ((token * _MIX) >> np.uint64(58))
+        signatures[row, 0], signatures[row, 1] = frequent, rest

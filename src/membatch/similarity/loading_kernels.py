@@ -7,9 +7,19 @@ What is compiled is kept under the date of this file alone: after a change in a 
 
 from __future__ import annotations
 
-import numpy as np
-
-from membatch.similarity.kernels import _ceil_ratio, _compile, _list_of, sign_rows, sort_rows
+from membatch.similarity.kernels import _compile, sign_rows, sort_rows
+from membatch.similarity.posting_kernels import (
+    CAPACITY,
+    LENGTH,
+    LISTS,
+    SORTED,
+    UNSPLIT,
+    enter,
+    note_bounds,
+    prefix_of,
+    seconds_of,
+    slot_of,
+)
 
 
 @_compile
@@ -32,37 +42,38 @@ def rank_rows(stop, tokens, offsets, rank, signatures):
 
 
 @_compile
-def count_postings(first, stop, tokens, offsets, scopes, numerator, denominator, keys, lists, count, lengths):
-    """Count the entries of each list, and number the lists. Returns the row to go on with and how many there are."""
+def count_entries(first, stop, tokens, offsets, scopes, numerator, denominator, keys, numbers, table, state):
+    """Count the entries of each list: in LENGTH if it is not split, in CAPACITY if it is; return the row to go on with.
+
+    New lists are numbered, until there is no room in the tables.
+    """
     for row in range(first, stop):
-        begin, size = offsets[row], offsets[row + 1] - offsets[row]
-        if size == 0:
-            continue
-        prefix = size - _ceil_ratio(numerator, size, denominator) + 1
-        if count + prefix > lengths.size or 2 * (count + prefix) > keys.size:
-            return row, count
-        for position in range(prefix):
-            slot, key = _list_of(scopes[row], tokens[begin + position], keys, lists)
+        begin = offsets[row]
+        size = offsets[row + 1] - begin
+        prefix = prefix_of(size, numerator, denominator)
+        if state[LISTS] + prefix > table.shape[0] or 2 * (state[LISTS] + prefix) > keys.size:
+            return row
+        for place in range(prefix):
+            slot, key = slot_of(scopes[row], tokens[begin + place], keys)
             if keys[slot] == 0:
                 keys[slot] = key
-                lists[slot] = count
-                count += 1
-            lengths[lists[slot]] += 1
-    return stop, count
+                numbers[slot] = state[LISTS]
+                state[LISTS] += 1
+            note_bounds(numbers[slot], size, place, numerator, denominator, table)
+            table[numbers[slot], LENGTH] += 1
+            table[numbers[slot], CAPACITY] += max(1, seconds_of(size, place, prefix))
+    return stop
 
 
 @_compile
-def fill_postings(stop, tokens, offsets, scopes, numerator, denominator, keys, lists, ends, slab):
+def fill_lists(stop, tokens, offsets, scopes, signatures, numerator, denominator, keys, numbers, table, ends, slab):
     """Enter rows 0..stop; `ends` are where the lists begin, and in the end where their entries end."""
     for row in range(stop):
-        begin, size = offsets[row], offsets[row + 1] - offsets[row]
-        if size == 0:
-            continue
-        prefix = size - _ceil_ratio(numerator, size, denominator) + 1
-        for position in range(prefix):
-            slot, _ = _list_of(scopes[row], tokens[begin + position], keys, lists)
-            number = lists[slot]
-            slab[ends[number]] = (
-                (np.uint64(row) << np.uint64(32)) | (np.uint64(position) << np.uint64(16)) | np.uint64(size)
+        begin = offsets[row]
+        for place in range(prefix_of(offsets[row + 1] - begin, numerator, denominator)):
+            slot, _ = slot_of(scopes[row], tokens[begin + place], keys)
+            number = numbers[slot]
+            is_split = table[number, SORTED] != UNSPLIT
+            ends[number] = enter(
+                ends[number], row, place, is_split, tokens, offsets, signatures, numerator, denominator, slab
             )
-            ends[number] += 1

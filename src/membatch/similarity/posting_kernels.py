@@ -1,0 +1,402 @@
+"""Compiled loops that keep the postings of a join: for each (scope, token) the rows that have it in their prefix.
+
+Rule: an entry is left out only where no pair at or above the threshold needs it; whoever probes does the same.
+
+A pair at or above the threshold has its first common token, rarest first, in the prefix of both rows, and its second
+one at most one place behind it. So a long list is *split*: a row has an entry for each token that could be the second
+common one, sorted by that token; a row with too many of these has one entry for all, as each has in a list that is not
+split. *Reach* is how many tokens a row may have to be similar, if this token is the first (and the other the second)
+that both have. What an entry holds, from the top:
+
+    for all seconds   0    8 bits of size, 8 of reach, 15 of a bitmap of the row    32 of row
+    for one second    1    15 bits of its hash, 8 of size, 8 of reach               32 of row
+
+Sizes and reaches from 255 on count as 255.
+
+What is compiled is kept under the date of this file alone: after a change in a file that it imports, touch this one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from membatch.similarity.kernels import _MIX, _ceil_ratio, _compile, _inline, _mixed
+
+ROW = np.uint64(0xFFFFFFFF)
+WIDEST = 255
+LONG = 32
+MOST_SECONDS = 3  # entries of one row in one list
+# A split list may have so many unsorted entries, and one for each 16 sorted ones up to the second number.
+TAIL, MOST_TAIL = 32, 1024
+UNSPLIT = -1
+
+# The columns of `table`, and the numbers of `state`.
+START, LENGTH, CAPACITY, SORTED, FOR_ALL, SHORTEST, FARTHEST = 0, 1, 2, 3, 4, 5, 6
+LISTS, END, PLACE, ROOM, GROWN = 0, 1, 2, 3, 4
+
+
+# Compiled loops take the columns of these one by one: numba counts references to arrays in a tuple at each use.
+
+
+class Rows(NamedTuple):
+    """The rows of a join."""
+
+    tokens: Any  # int32, highest and so rarest first in each row
+    offsets: Any  # int64, one more
+    scopes: Any  # int32
+    signatures: Any  # uint64 (n, 2): see `sign_rows`
+    alive: Any  # bool
+    numerator: int  # of the threshold
+    denominator: int
+
+
+class Lists(NamedTuple):
+    """The postings: a table from (scope, token) to the number of a list, and where its entries are."""
+
+    keys: Any  # uint64, 0 where a slot is free
+    numbers: Any  # int32
+    # int32 (n, 7): start in pairs of entries, length, capacity, how many are sorted (UNSPLIT where it is not split),
+    # how many of these are for all seconds, what the least size lacks to WIDEST, the longest reach
+    table: Any
+    slab: Any  # uint64, the entries
+    free: Any  # int64: by size, the first of the places that lists have left; each leads to the next
+    state: Any  # int64: how many lists, the end of the slab, where to go on, what room is missing, how many have grown
+
+
+class Places(NamedTuple):
+    """For each row from `first` on the numbers of its lists, one for each prefix token; none where it is not wanted."""
+
+    first: int
+    starts: Any  # int64, one more than rows
+    lists: Any  # int32
+
+
+@_inline
+def slot_of(scope, token, keys):
+    """Return the slot of a token in a scope, and the key to write there if it is free."""
+    mask = keys.size - 1
+    key = _mixed((np.uint64(scope) << np.uint64(32)) | np.uint64(token)) | np.uint64(1)
+    slot = np.int64((key * _MIX) >> np.uint64(32)) & mask
+    while keys[slot] != key and keys[slot] != 0:
+        slot = (slot + 1) & mask
+    return slot, key
+
+
+@_inline
+def prefix_of(size, numerator, denominator):
+    """Return how many tokens of a row are its prefix."""
+    return size - _ceil_ratio(numerator, size, denominator) + 1 if size else 0
+
+
+@_inline
+def reach_of(size, lacking, numerator, denominator):
+    """Return how many tokens a row may have to be similar to one of `size` tokens, some of which it lacks."""
+    return (size - lacking) * (numerator + denominator) // numerator - size
+
+
+@_inline
+def folded(first, second):
+    """Return a bitmap of 15 bits from two of 64: a token that only one of two rows has changes one bit at most."""
+    both = first ^ second
+    both ^= both >> np.uint64(32)
+    return (both ^ (both >> np.uint64(16))) & np.uint64(0x7FFF)
+
+
+@_inline
+def second_of(token):
+    """Return what entries for a second token have at their top."""
+    return ((np.uint64(token) * _MIX) >> np.uint64(49) << np.uint64(48)) | np.uint64(1 << 63)
+
+
+@_inline
+def clamped(amount):
+    """Return a size or a reach as entries have it."""
+    return np.uint64(min(amount, WIDEST))
+
+
+@_inline
+def start_of(table, number):
+    """Return where the entries of a list begin."""
+    return np.int64(np.uint32(table[number, START])) << 1
+
+
+@_inline
+def seconds_of(size, place, prefix):
+    """Return how many entries for one second a row has in a split list, 0 where it has one for all."""
+    return 0 if prefix == size or prefix - place > MOST_SECONDS else prefix - place
+
+
+@_inline
+def count_for_all(number, table, slab):
+    """Note how many of the sorted entries are for all seconds: they come first."""
+    start = start_of(table, number)
+    at = start
+    while at < start + table[number, SORTED] and not slab[at] >> np.uint64(63):
+        at += 1
+    table[number, FOR_ALL] = at - start
+
+
+@_inline
+def note_bounds(number, size, place, numerator, denominator, table):
+    """Note how small and how far reaching the rows of a list are."""
+    reach = min(reach_of(size, place, numerator, denominator), WIDEST)
+    table[number, SHORTEST] = max(table[number, SHORTEST], WIDEST - min(size, WIDEST))
+    table[number, FARTHEST] = max(table[number, FARTHEST], reach)
+
+
+@_inline
+def bound_of(is_sorted):
+    """Return how long a list may become before it is split, or sorted anew."""
+    return is_sorted + TAIL + min(is_sorted >> 4, MOST_TAIL) + 1 if is_sorted != UNSPLIT else LONG
+
+
+@_compile
+def place_rows(
+    first, stop, wanted, tokens, offsets, scopes, numerator, denominator, keys, numbers, table, state, starts, places
+):
+    """Write the lists of the prefix tokens of the wanted rows first..stop; those that are not there begin empty."""
+    at = 0
+    for row in range(first, stop):
+        starts[row - first] = at
+        if not wanted[row - first]:
+            continue
+        begin = offsets[row]
+        for place in range(prefix_of(offsets[row + 1] - begin, numerator, denominator)):
+            slot, key = slot_of(scopes[row], tokens[begin + place], keys)
+            if keys[slot] == 0:
+                keys[slot] = key
+                numbers[slot] = state[LISTS]
+                table[state[LISTS], SORTED] = UNSPLIT
+                state[LISTS] += 1
+            places[at] = numbers[slot]
+            at += 1
+    starts[stop - first] = at
+
+
+@_inline
+def _make_room(number, wanted, table, slab, free, state):
+    """Give a list room for so many entries; return whether there was any."""
+    capacity = table[number, CAPACITY]
+    if wanted <= capacity:
+        return True
+    larger, power = 2, 1
+    while larger < wanted:
+        larger, power = 2 * larger, power + 1
+    new = free[power]
+    if new >= 0:
+        free[power] = np.int64(slab[new]) - 1
+    elif state[END] + larger <= slab.size:
+        new = state[END]
+        state[END] += larger
+    else:
+        state[ROOM] = larger
+        return False
+    old = start_of(table, number)
+    for at in range(table[number, LENGTH]):
+        slab[new + at] = slab[old + at]
+    if capacity:
+        power = 1
+        while (2 << power) <= capacity:  # what is loaded at once has any capacity
+            power += 1
+        slab[old] = np.uint64(free[power] + 1)
+        free[power] = old
+    table[number, START] = np.int32(new >> 1)
+    table[number, CAPACITY] = larger
+    return True
+
+
+@_inline
+def enter(at, row, place, is_split, tokens, offsets, signatures, numerator, denominator, slab):
+    """Write the entries of a row under its token at a place; return where they end."""
+    begin = offsets[row]
+    size = offsets[row + 1] - begin
+    count = seconds_of(size, place, prefix_of(size, numerator, denominator)) if is_split else 0
+    if count == 0:
+        reach = clamped(reach_of(size, place, numerator, denominator))
+        bounds = (clamped(size) << np.uint64(55)) | (reach << np.uint64(47))
+        slab[at] = bounds | (folded(signatures[row, 0], signatures[row, 1]) << np.uint64(32)) | np.uint64(row)
+        return at + 1
+    for second in range(place + 1, place + 1 + count):
+        reach = clamped(reach_of(size, second - 1, numerator, denominator))
+        bounds = (clamped(size) << np.uint64(40)) | (reach << np.uint64(32))
+        slab[at] = second_of(tokens[begin + second]) | bounds | np.uint64(row)
+        at += 1
+    return at
+
+
+@_compile
+def insert_rows(
+    first,
+    stop,
+    base,
+    place_starts,
+    places,
+    tokens,
+    offsets,
+    signatures,
+    alive,
+    numerator,
+    denominator,
+    table,
+    slab,
+    free,
+    state,
+    grown,
+):
+    """Enter the live ones of rows first..stop into their lists.
+
+    Returns the row to go on with when room has run out; `state` says with which token, and what is missing.
+    `grown` gets the lists that are so long that they want to be split or sorted, each with its token, some repeatedly.
+    """
+    for row in range(first, stop):
+        if alive[row]:
+            begin = offsets[row]
+            size = offsets[row + 1] - begin
+            prefix = prefix_of(size, numerator, denominator)
+            for place in range(state[PLACE], prefix):
+                number = places[place_starts[row - base] + place]
+                length, is_sorted = table[number, LENGTH], table[number, SORTED]
+                count = max(1, seconds_of(size, place, prefix)) if is_sorted >= 0 else 1
+                if not _make_room(number, length + count, table, slab, free, state):
+                    state[PLACE] = place
+                    return row
+                at = start_of(table, number) + length
+                enter(at, row, place, is_sorted >= 0, tokens, offsets, signatures, numerator, denominator, slab)
+                note_bounds(number, size, place, numerator, denominator, table)
+                table[number, LENGTH] = length + count
+                if length + count >= bound_of(is_sorted):
+                    grown[state[GROWN], 0] = number
+                    grown[state[GROWN], 1] = tokens[begin + place]
+                    state[GROWN] += 1
+        state[PLACE] = 0
+    return stop
+
+
+@_compile
+def take_out_rows(first, stop, base, place_starts, places, offsets, alive, numerator, denominator, table):
+    """Take rows out again that were entered last, and whose lists were not sorted since: their entries end them."""
+    for row in range(first, stop):
+        if alive[row]:
+            size = offsets[row + 1] - offsets[row]
+            prefix = prefix_of(size, numerator, denominator)
+            for place in range(prefix):
+                number = places[place_starts[row - base] + place]
+                table[number, LENGTH] -= max(1, seconds_of(size, place, prefix)) if table[number, SORTED] >= 0 else 1
+
+
+@_inline
+def _place_of(token, row, tokens, offsets):
+    place = 0
+    while tokens[offsets[row] + place] != token:
+        place += 1
+    return place
+
+
+@_compile
+def split_list(number, token, tokens, offsets, signatures, alive, numerator, denominator, table, slab, free, state):
+    """Split the list of a token; return whether there was room."""
+    start, length = start_of(table, number), table[number, LENGTH]
+    total = 0
+    for at in range(start, start + length):
+        row = np.int64(slab[at] & ROW)
+        size = offsets[row + 1] - offsets[row]
+        place = _place_of(token, row, tokens, offsets)
+        total += max(1, seconds_of(size, place, prefix_of(size, numerator, denominator)))
+    old = slab[start : start + length].copy()
+    if not _make_room(number, total, table, slab, free, state):
+        return False
+    start = start_of(table, number)
+    at = start
+    for entry in old:
+        row = np.int64(entry & ROW)
+        if alive[row]:
+            place = _place_of(token, row, tokens, offsets)
+            at = enter(at, row, place, True, tokens, offsets, signatures, numerator, denominator, slab)
+    slab[start:at].sort()
+    table[number, LENGTH] = table[number, SORTED] = at - start
+    count_for_all(number, table, slab)
+    return True
+
+
+@_compile
+def sort_lists(count, table, slab):
+    """Sort those of `count` lists that are split and not yet sorted."""
+    for number in range(count):
+        if table[number, SORTED] != UNSPLIT and table[number, SORTED] < table[number, LENGTH]:
+            start = start_of(table, number)
+            slab[start : start + table[number, LENGTH]].sort()
+            table[number, SORTED] = table[number, LENGTH]
+            count_for_all(number, table, slab)
+
+
+@_compile
+def sort_list(number, table, slab):
+    """Merge the unsorted end of a split list into what is sorted."""
+    start, length, left = start_of(table, number), table[number, LENGTH], table[number, SORTED] - 1
+    tail = slab[start + left + 1 : start + length].copy()
+    tail.sort()
+    right, at = tail.size - 1, length - 1
+    while right >= 0:
+        if left >= 0 and slab[start + left] > tail[right]:
+            slab[start + at] = slab[start + left]
+            left -= 1
+        else:
+            slab[start + at] = tail[right]
+            right -= 1
+        at -= 1
+    table[number, SORTED] = length
+    count_for_all(number, table, slab)
+
+
+@_compile
+def tidy_lists(start, long_lists, tokens, offsets, signatures, alive, numerator, denominator, table, slab, free, state):
+    """Split or sort those of some lists, given with their tokens, that are too long; return where room ran out."""
+    for at in range(start, state[GROWN]):
+        number = long_lists[at, 0]
+        if table[number, LENGTH] < bound_of(table[number, SORTED]):
+            continue
+        if table[number, SORTED] != UNSPLIT:
+            sort_list(number, table, slab)
+        elif not split_list(
+            number,
+            long_lists[at, 1],
+            tokens,
+            offsets,
+            signatures,
+            alive,
+            numerator,
+            denominator,
+            table,
+            slab,
+            free,
+            state,
+        ):
+            return at
+    return state[GROWN]
+
+
+@_compile
+def purge_rows(which, tokens, offsets, scopes, alive, numerator, denominator, keys, numbers, table, slab, is_clean):
+    """Take what is no longer alive out of the postings that hold some rows."""
+    for index in range(which.size):
+        row = which[index]
+        begin = offsets[row]
+        for place in range(prefix_of(offsets[row + 1] - begin, numerator, denominator)):
+            slot, _ = slot_of(scopes[row], tokens[begin + place], keys)
+            number = numbers[slot]
+            if is_clean[number]:
+                continue
+            is_clean[number] = True
+            start, is_sorted = start_of(table, number), table[number, SORTED]
+            kept = start
+            for at in range(start, start + table[number, LENGTH]):
+                entry = slab[at]
+                if alive[np.int64(entry & ROW)]:
+                    slab[kept] = entry
+                    kept += 1
+                elif at - start < is_sorted:
+                    table[number, SORTED] -= 1
+            table[number, LENGTH] = kept - start
+            count_for_all(number, table, slab)

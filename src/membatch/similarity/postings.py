@@ -1,0 +1,157 @@
+"""The postings of a join: under each prefix token of a match scope the rows that have it.
+
+Rule: what is entered for the time of a batch ends the lists, and is taken out again before anything is entered for
+good. Data in: rows. Data out: lists to probe.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from membatch.similarity import posting_kernels as kernels
+from membatch.similarity.kernels import rehash
+from membatch.similarity.loading_kernels import count_entries, fill_lists
+from membatch.similarity.posting_kernels import (
+    CAPACITY,
+    END,
+    GROWN,
+    LENGTH,
+    LISTS,
+    LONG,
+    ROOM,
+    SORTED,
+    START,
+    UNSPLIT,
+    Lists,
+    Places,
+    Rows,
+)
+
+
+class Postings:
+    """The lists, and where in them the rows in hand belong."""
+
+    def __init__(self) -> None:
+        self.lists = Lists(
+            keys=np.zeros(1 << 14, np.uint64),
+            numbers=np.zeros(1 << 14, np.int32),
+            table=np.zeros((1 << 13, 7), np.int32),
+            slab=np.zeros(1 << 15, np.uint64),
+            free=np.full(64, -1, np.int64),
+            state=np.zeros(5, np.int64),
+        )
+        self.places = Places(0, np.zeros(1, np.int64), np.empty(0, np.int32))
+        self._long = np.empty((0, 2), np.int32)  # lists that have become long, with their tokens, some repeatedly
+
+    def take(self, first: int, wanted: npt.NDArray[np.bool_], rows: Rows) -> None:
+        """Take rows in hand: look up the lists of those that are wanted."""
+        stop = first + len(wanted)
+        sizes = np.diff(rows.offsets[first : stop + 1])[wanted]
+        room = int((sizes - -(-sizes * rows.numerator // rows.denominator)).sum() + len(sizes))
+        self._grow(int(self.lists.state[LISTS]) + room)
+        self.places = Places(first, np.empty(len(wanted) + 1, np.int64), np.empty(room, np.int32))
+        tokens, offsets, scopes, _, _, top, bottom = rows
+        keys, numbers, table, _, _, state = self.lists
+        kernels.place_rows(
+            first, stop, wanted, tokens, offsets, scopes, top, bottom, keys, numbers, table, state, *self.places[1:]
+        )
+
+    def narrow(self, stays: npt.NDArray[np.bool_]) -> None:
+        """Keep only some of the rows in hand, which now follow one another."""
+        first, starts, lists = self.places
+        counts = np.diff(starts)
+        kept = lists[: starts[-1]][np.repeat(stays, counts)]
+        self.places = Places(first, np.concatenate([[0], np.cumsum(counts[stays])]), kept)
+
+    def insert(self, first: int, stop: int, rows: Rows) -> None:
+        """Enter those of some rows in hand that are alive, for the time of the batch."""
+        tokens, offsets, _, signatures, alive, top, bottom = rows
+        row, self._long = first, np.empty((len(self.places.lists), 2), np.int32)
+        self.lists.state[GROWN] = 0
+        while row < stop:
+            row = kernels.insert_rows(
+                row,
+                stop,
+                *self.places,
+                tokens,
+                offsets,
+                signatures,
+                alive,
+                top,
+                bottom,
+                *self.lists[2:],
+                self._long,
+            )
+            if row < stop:
+                self._make_room()
+
+    def keep(self, rows: Rows) -> None:
+        """Let what was entered last stay for good: lists that have become long are split or sorted."""
+        tokens, offsets, _, signatures, alive, top, bottom = rows
+        at = 0
+        while at < self.lists.state[GROWN]:
+            at = kernels.tidy_lists(at, self._long, tokens, offsets, signatures, alive, top, bottom, *self.lists[2:])
+            if at < self.lists.state[GROWN]:
+                self._make_room()
+
+    def _make_room(self) -> None:
+        room = len(self.lists.slab) + int(self.lists.state[ROOM])
+        self.lists = self.lists._replace(slab=grown(self.lists.slab, room))
+
+    def enter_all(self, stop: int, rows: Rows) -> None:
+        """Enter rows 0..stop for good, into lists that are empty: each gets the room that it needs, and an eighth."""
+        tokens, offsets, scopes, signatures, _, top, bottom = rows
+        row = 0
+        while True:
+            keys, numbers, table, slab, _, state = self.lists
+            row = count_entries(row, stop, tokens, offsets, scopes, top, bottom, keys, numbers, table, state)
+            if row == stop:
+                break
+            self._grow(int(state[LISTS]) + int(offsets[row + 1] - offsets[row]))
+        lists = table[: state[LISTS]]
+        is_split = lists[:, LENGTH] >= LONG
+        lengths = np.where(is_split, lists[:, CAPACITY], lists[:, LENGTH])
+        room = (lengths + lengths // 8 + 1) // 2 * 2
+        ends = np.cumsum(room, dtype=np.int64)
+        starts = ends - room
+        lists[:, START], lists[:, LENGTH], lists[:, CAPACITY] = starts >> 1, lengths, room
+        lists[:, SORTED] = np.where(is_split, 0, UNSPLIT)
+        state[END] = ends[-1] if len(ends) else 0
+        self.lists = self.lists._replace(slab=grown(slab, int(state[END])))
+        slab = self.lists.slab
+        fill_lists(stop, tokens, offsets, scopes, signatures, top, bottom, keys, numbers, table, starts, slab)
+        kernels.sort_lists(len(lists), table, slab)
+
+    def take_out(self, first: int, stop: int, rows: Rows) -> None:
+        """Take rows out again that were entered for the time of the batch."""
+        kernels.take_out_rows(
+            first, stop, *self.places, rows.offsets, rows.alive, rows.numerator, rows.denominator, self.lists.table
+        )
+
+    def purge(self, which: npt.NDArray[np.int64], rows: Rows) -> None:
+        """Take what is no longer alive out of the lists of some rows."""
+        tokens, offsets, scopes, _, alive, top, bottom = rows
+        keys, numbers, table, slab, _, state = self.lists
+        is_clean = np.zeros(int(state[LISTS]), np.bool_)
+        kernels.purge_rows(which, tokens, offsets, scopes, alive, top, bottom, keys, numbers, table, slab, is_clean)
+
+    def _grow(self, lists: int) -> None:
+        keys, numbers, size = self.lists.keys, self.lists.numbers, len(self.lists.keys)
+        while 2 * lists > size:
+            size *= 2
+        if size > len(keys):
+            keys, numbers = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+            rehash(self.lists.keys, self.lists.numbers, keys, numbers)
+        self.lists = self.lists._replace(keys=keys, numbers=numbers, table=grown(self.lists.table, lists))
+
+
+def grown(array: Any, size: int) -> Any:
+    """Return an array with room for so many rows; it doubles."""
+    if size <= len(array):
+        return array
+    larger = np.zeros((2 * size, *array.shape[1:]), array.dtype)  # pages that nobody touched cost no memory
+    larger[: len(array)] = array
+    return larger
