@@ -7,16 +7,18 @@ What is compiled is kept under the date of this file alone: after a change in a 
 
 from __future__ import annotations
 
+import numpy as np
+
 from membatch.similarity.kernels import _compile, sign_rows, sort_rows
 from membatch.similarity.posting_kernels import (
     CAPACITY,
     LENGTH,
     LISTS,
-    SORTED,
-    UNSPLIT,
-    enter,
+    clamped,
+    folded,
     note_bounds,
     prefix_of,
+    second_of,
     seconds_of,
     slot_of,
 )
@@ -66,14 +68,29 @@ def count_entries(first, stop, tokens, offsets, scopes, numerator, denominator, 
 
 
 @_compile
-def fill_lists(stop, tokens, offsets, scopes, signatures, numerator, denominator, keys, numbers, table, ends, slab):
-    """Enter rows 0..stop; `ends` are where the lists begin, and in the end where their entries end."""
+def fill_lists(
+    stop, tokens, offsets, scopes, signatures, numerator, denominator, keys, numbers, is_split, reaches, ends, slab
+):
+    """Enter rows 0..stop with the entries that `enter` writes, and nothing computed twice.
+
+    `ends` are where the lists begin, and in the end where their entries end. `reaches` has, for how many tokens two
+    rows may have in common, how many they may have together.
+    """
     for row in range(stop):
         begin = offsets[row]
-        for place in range(prefix_of(offsets[row + 1] - begin, numerator, denominator)):
+        size = offsets[row + 1] - begin
+        prefix = prefix_of(size, numerator, denominator)
+        bits = folded(signatures[row, 0], signatures[row, 1])
+        for_all = (clamped(size) << np.uint64(55)) | (bits << np.uint64(32)) | np.uint64(row)
+        for_one = (clamped(size) << np.uint64(40)) | np.uint64(row)
+        for place in range(prefix):
             slot, _ = slot_of(scopes[row], tokens[begin + place], keys)
             number = numbers[slot]
-            is_split = table[number, SORTED] != UNSPLIT
-            ends[number] = enter(
-                ends[number], row, place, is_split, tokens, offsets, signatures, numerator, denominator, slab
-            )
+            count = seconds_of(size, place, prefix) if is_split[number] else 0
+            at = ends[number]
+            if count == 0:
+                slab[at] = for_all | (clamped(reaches[size - place] - size) << np.uint64(47))
+            for second in range(place + 1, place + 1 + count):
+                reach = clamped(reaches[size - second + 1] - size) << np.uint64(32)
+                slab[at + second - place - 1] = second_of(tokens[begin + second]) | for_one | reach
+            ends[number] = at + max(1, count)

@@ -321,14 +321,10 @@ def split_list(number, token, tokens, offsets, signatures, alive, numerator, den
 
 
 @_compile
-def sort_lists(count, table, slab):
-    """Sort those of `count` lists that are split and not yet sorted."""
-    for number in range(count):
-        if table[number, SORTED] != UNSPLIT and table[number, SORTED] < table[number, LENGTH]:
-            start = start_of(table, number)
-            slab[start : start + table[number, LENGTH]].sort()
-            table[number, SORTED] = table[number, LENGTH]
-            count_for_all(number, table, slab)
+def count_all(which, table, slab):
+    """Note how many of the sorted entries of some lists are for all seconds."""
+    for number in which:
+        count_for_all(number, table, slab)
 
 
 @_compile
