@@ -53,7 +53,10 @@ def test_whatever_is_done_to_a_store_it_stays_whole(data: st.DataObject) -> None
                 case "reject" if pair:
                     reject(pair["review"], config=settings_)
                 case "forget" if ids:
-                    forget(data.draw(st.sampled_from(ids)), store=url)
+                    try:
+                        forget(data.draw(st.sampled_from(ids)), store=url)
+                    except ConfigError:  # an id of one scope that led to a memory of another one
+                        continue
                 case "undo":
                     try:
                         undo(data.draw(st.integers(1, runs)), store=url, cascade=True)

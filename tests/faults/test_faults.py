@@ -51,4 +51,4 @@ def test_a_load_ends_as_if_nothing_had_happened_although(name: str, job: Job) ->
 
 def test_near_repeats_are_found_again_after_a_kill(tmp_path: Path) -> None:
     job = Job(arena(), tmp_path, "similar")
-    assert campaigns.kills_before_statements(job, step=71, first=40).noticed > 3
+    assert campaigns.kills_before_statements(job, step=41, first=40).noticed > 3

@@ -221,8 +221,9 @@ def test_where_memory_runs_out_no_record_is_blamed_and_the_run_goes_on_later(tmp
     source = lines(tmp_path / "in.jsonl", *values)
     command = [sys.executable, "-c", SHORT_OF_MEMORY, url, str(source)]
     begun = time.monotonic()
-    ended = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() in ("MemoryError", "SurroundingsError"), ended.stderr
+    ended = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    if ended.returncode != -signal.SIGSEGV:  # compiled code of a library may not survive it: then it is like a kill
+        assert ended.stdout.strip() in ("MemoryError", "SurroundingsError"), ended.stderr
     assert time.monotonic() - begun < 100
     assert [run["status"] for run in list_runs(url)] == ["done", "interrupted"]
     report = resume(config=bounded(url, 5000))
