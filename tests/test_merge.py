@@ -173,6 +173,12 @@ def test_true_is_another_value_than_one() -> None:
         {"metadata": {"a": [1], "b": {"c": True}, "d": 1.0}},
     )
     assert [conflict["path"] for conflict in merged(one, other)[1]] == [["metadata", "a"], ["metadata", "b"]]
+    for within in (
+        lambda value: {"participants": [{"id": "p", "metadata": {"a": value}}]},
+        lambda value: {"emotional_context": {"temporal": {"a": value}}},
+        lambda value: {"relationship_dynamics": {"participants": [{"participant_id": "p", "metadata": {"a": value}}]}},
+    ):
+        assert [conflict["other"] for conflict in merged(within(True), within(1))[1]] == [1]
 
 
 def test_equal_values_are_no_conflict() -> None:

@@ -20,6 +20,7 @@ from membatch.validate import Validator
 WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no summary": ({}, ["summary-missing"]),
     "a blank summary": ({"summary": " \n"}, ["summary-blank"]),
+    "a summary of separators": ({"summary": "\x1c\x85", "confidence": 3}, ["confidence-range", "summary-blank"]),
     "a long summary": ({"summary": "x" * 50_001}, ["summary-length"]),
     "confidence above 1": ({"summary": "a", "confidence": 1.01}, ["confidence-range"]),
     "confidence as text": ({"summary": "a", "confidence": "high"}, ["confidence-type"]),

@@ -22,6 +22,8 @@ Path = tuple[str | int, ...]
 _CHOOSERS: Final = frozenset({"confident", "longest", "survivor", "incoming"})
 _SILENT: Final = frozenset({"summary", "extracted_at"})  # a difference here is no disagreement
 _LIMITS: Final = {"participants": MAX_PARTICIPANTS, "tags": MAX_TAGS}
+# What holds values of any kind: to Python true equals 1.
+_FREE_FORM: Final = frozenset({"metadata", "temporal", "participants", "emotional_context", "relationship_dynamics"})
 _SHORT: Final = 16  # items up to which a list is searched quicker than where they stand is remembered
 
 
@@ -132,16 +134,13 @@ class _Merger:
         self._used: dict[str, None] = {}
 
     def unite(self, path: Path, mine: Document, other: Document, ways: Mapping[str, Way]) -> None:
-        """Unite two objects, member by member; what is equal needs nothing, unless confidences corroborate.
-
-        Free-form members are looked at in any case: to Python true equals 1.
-        """
+        """Unite two objects, member by member; what is equal needs nothing, unless confidences corroborate."""
         for name, way in ways.items():
             value = other.get(name)
             if value is None:
                 continue
-            must_look = way is _Merger.members or (name == "confidence" and self._rules.joins_equals)
-            if mine.get(name) != value or must_look:
+            must_look = name == "confidence" and self._rules.joins_equals
+            if must_look or mine.get(name) != value or (name in _FREE_FORM and not _says_same(mine[name], value)):
                 way(self, (*path, name), mine, value)
 
     def merged(self) -> Merged:

@@ -164,17 +164,26 @@ class Stop:
 
 
 @contextmanager
-def switched_often() -> Iterator[None]:
-    """Let threads change places more often: the one that writes needs the interpreter seldom, and then for moments.
+def writer_thread() -> Iterator[ThreadPoolExecutor]:
+    """Give a thread that writes batches; the block is left when it has ended, whatever signals come meanwhile.
 
-    Measured (`benchmarks/load.py`): at Python's 5 ms it waits longer than it works. It is put back at the end.
+    In the main thread others get their turn more often meanwhile: the writer needs the interpreter seldom, and then
+    for moments. Measured (`benchmarks/load.py`): at Python's 5 ms it waits longer than it works.
     """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, SWITCH_SECONDS))
+    before, is_main = sys.getswitchinterval(), threading.current_thread() is threading.main_thread()
+    if is_main:
+        sys.setswitchinterval(min(before, SWITCH_SECONDS))
+    writer = ThreadPoolExecutor(1, "membatch-writer")
     try:
-        yield
+        yield writer
     finally:
-        sys.setswitchinterval(before)
+        has_ended = False
+        while not has_ended:  # nobody may close the connection under it
+            with contextlib.suppress(KeyboardInterrupt):
+                writer.shutdown()
+                has_ended = True
+        if is_main:
+            sys.setswitchinterval(before)
 
 
 @contextmanager
@@ -319,14 +328,9 @@ class Loader:
     ) -> Outcome:
         """Decide and commit batch after batch until the input ends, the tolerance breaks or a stop is asked for."""
         breaker = Breaker(self._config.tolerance, earlier)
-        import os
-        import sys
-
-        if os.environ.get("SWI"):
-            sys.setswitchinterval(float(os.environ["SWI"]))
         self._ahead = Ahead(batches)
         tallies: list[Tally] = []
-        with switched_often(), ThreadPoolExecutor(1, "membatch-writer") as self._writer:
+        with writer_thread() as self._writer:
             for whole in self._ahead:
                 start = 0
                 while start < len(whole):

@@ -147,6 +147,11 @@ def explain(document: dict[str, Any], decided: str, max_depth: int, raw: bytes) 
     """Return all field errors of a record in canonical names that msgspec refused with the words `decided`."""
     found = schema_errors(document)
     errors = [error for error in found if not (error.code.endswith("-length") and error.value == '""')]
+    summary = document.get("summary")
+    if isinstance(summary, str) and summary.isspace() and all(error.pointer != "/summary" for error in errors):
+        # White space to Python, and not to the patterns of JSON Schema: U+001C and its like.
+        expected = "a text of 1 to 50,000 characters, not blank"
+        errors.append(field_error("blank", "/summary", summary, "is blank", expected))
     if not errors:
         pointer = "/" + "/".join(re.findall(r"\.(\w+)", decided.partition(" - at `$")[2]))
         errors = [field_error("value", pointer.rstrip("/"), None, decided.partition(" - at ")[0], "see the message")]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +96,9 @@ def test_blocks_go_on_behind_what_an_undone_run_has_left(tmp_path: Path) -> None
     assert (last.counts.inserted, again.counts.duplicates) == (2_500, 2_500)
 
 
-@pytest.mark.parametrize("damage", ["digest = x'00'", "tokens = x'0011'", "content_hash = zeroblob(17)"])
+@pytest.mark.parametrize(
+    "damage", ["digest = x'00'", "tokens = x'0011'", "content_hash = zeroblob(17)", "memory = 5000000000"]
+)
 def test_damaged_fingerprints_are_told(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "memories.db"
     process(iter([{"summary": "one"}, {"summary": "two"}]), store=f"sqlite:///{path}")
@@ -103,6 +108,34 @@ def test_damaged_fingerprints_are_told(damage: str, tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="fingerprints of this store are damaged"):
         process(iter([{"summary": "three"}]), store=f"sqlite:///{path}")
+
+
+def test_a_damaged_match_scope_is_told_without_those_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "memories.db"
+    records: list[dict[str, Any]] = [{"summary": "one", "scope": {"user_id": "secret"}}, {"summary": "two"}]
+    process(records, store=f"sqlite:///{path}")
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE fingerprint SET match_scope = CAST(x'ff22' AS TEXT) WHERE memory = 2")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match="damaged") as caught:
+        process(iter([{"summary": "three"}]), store=f"sqlite:///{path}")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_first_memory_with_very_many_words_does_not_ask_for_as_much_room_for_each(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'memories.db'}"
+    long = " ".join(map(str, range(9_000)))
+    records: list[dict[str, Any]] = [{"summary": f"a{number}"} for number in range(3_000)]
+    records[:0] = [{"summary": long, "source_message_ids": [f"m{number}"]} for number in range(1_500)]
+    process(records, store=url)
+    code = (
+        "import resource, sys; from membatch import process; process(iter([{'summary': 'warm up'}]));"
+        "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30));"
+        "print(process(iter([{'summary': 'b'}]), store=sys.argv[1]).counts.inserted)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, url], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "1\n", done.stderr
 
 
 def test_tokens_are_added_by_the_first_opening_that_needs_them(tmp_path: Path) -> None:

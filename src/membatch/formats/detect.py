@@ -43,6 +43,8 @@ def recognised(item: Format, sample: Sample) -> str | None:
     """Return why a sample is of a format, None if it is not: one that stumbles over a sample does not know it."""
     try:
         return item.recognises(sample)
+    except MemoryError:
+        raise
     except Exception:
         return None
 

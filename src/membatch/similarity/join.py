@@ -26,6 +26,7 @@ from membatch.similarity.probe_kernels import FOUND, RECORD, find_similar
 _MOST_HITS: Final = 1 << 20  # of one batch; past that the batch is decided in parts
 _ROOM: Final = 1 << 16  # hits that are found at once
 _SPARE: Final = 1.2  # times the tokens that a store's first founders let expect
+_MOST_EXPECTED: Final = 64  # tokens a row, for which room is made before they come
 
 
 _NOTHING: Final = np.empty(0, np.int64)
@@ -307,7 +308,8 @@ class Join:
         hashes = np.frombuffer(tokens, np.uint64)
         if ahead:
             self._grow_rows(ahead)
-            self._tokens = grown(self._tokens, int(ahead * _SPARE * len(hashes) / max(1, len(sizes))))
+            expected = min(_MOST_EXPECTED, _SPARE * len(hashes) / max(1, len(sizes)))
+            self._tokens = grown(self._tokens, int(ahead * expected))
         first = self._size
         self._append(hashes, sizes, scopes)
         self._memories[first : first + len(sizes)] = memories

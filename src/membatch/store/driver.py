@@ -39,6 +39,8 @@ def translated(error: sqlite3.Error) -> StoreError:
     name = getattr(error, "sqlite_errorname", None) or ""
     words = next((text for prefix, text in _WORDS.items() if name.startswith(prefix)), "")
     message = f"{error} ({name})" if name else str(error)
+    if str(error).startswith("Could not decode"):  # and quotes what it could not
+        return SurroundingsError(f"the store cannot be used: {_WORDS['SQLITE_CORRUPT']}")
     if name.startswith(_TRANSIENT):
         return TransientError(f"the store is locked: {message}")
     if name.startswith(_SURROUNDINGS):

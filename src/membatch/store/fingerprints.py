@@ -22,6 +22,7 @@ from membatch.store.queries import query
 _BLOCK: Final = 2_000
 _HASHES: Final = 32  # bytes, digest and content hash
 _TOKEN: Final = 8
+_MOST_MEMORIES: Final = 2**32  # the index keeps their keys in 32 bits
 _SUPERSEDED, _STANDS = 1, 2
 
 
@@ -53,7 +54,8 @@ def _columns(count: int, packed: list[Any], ahead: int, to_bytes: Any) -> Finger
         tokens=to_bytes(tokens or b""),
         ahead=ahead,
     )
-    if len(found.hashes) != _HASHES * count or len(found.tokens) != _TOKEN * int(found.sizes.sum()):
+    adds_up = len(found.hashes) == _HASHES * count and len(found.tokens) == _TOKEN * int(found.sizes.sum())
+    if not adds_up or found.memories.max() >= _MOST_MEMORIES:
         raise StoreError("the fingerprints of this store are damaged: see `membatch check`")
     return found
 

@@ -1,7 +1,8 @@
 """New memories → a few long values, from which SQLite cuts the rows of a statement itself.
 
 Rule: one statement for thousands of rows: it takes half the time of binding each value, and works without the
-interpreter's lock. Data in: `Founding`. Data out: the values that `insert_memories` and `insert_founders` name.
+interpreter's lock. The database writes texts in UTF-8: it takes their bytes as they are. Data in: `Founding`. Data
+out: the values that `insert_memories` and `insert_founders` name.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 -- name: insert_batch: one transaction of a run
 INSERT INTO batch (batch, run, number, checkpoint, tally) VALUES (?, ?, ?, ?, ?);
 
+-- name: encoding: how the database writes texts
+PRAGMA encoding;
+
 -- name: insert_memory: a new memory
 INSERT INTO memory (memory, id, match_scope, batch, stated, record) VALUES (?, ?, ?, ?, ?, ?);
 
@@ -67,11 +70,11 @@ SELECT
             CAST(substr(:places, 30 * key + 31, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 1, 10) AS INTEGER)
         ) AS TEXT)
     )),
-    iif(:tokens IS NULL, NULL, substr(
+    iif(:tokens IS NULL, NULL, coalesce(substr(
         :tokens,
         1 + CAST(substr(:places, 30 * key + 21, 10) AS INTEGER),
         CAST(substr(:places, 30 * key + 51, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 21, 10) AS INTEGER)
-    ))
+    ), x'')) -- what is cut from nothing is null
 FROM json_each(:id_hashes);
 
 -- name: insert_fingerprint: what leads to a memory
@@ -209,9 +212,6 @@ UPDATE reject SET resolved_by = ? WHERE reject = ?;
 -- name: export: all memories by age
 SELECT id, record FROM memory ORDER BY memory;
 
--- name: count_memories: how many memories there are
-SELECT count(*) FROM memory;
-
 -- name: get_meta: a fact about the store
 SELECT value FROM meta WHERE name = ?;
 
@@ -342,9 +342,6 @@ WHERE unmerged_in = (
 )
 OR (moved IS NOT NULL AND moved ->> '$.memory[0]' = ?1 AND unmerged_in IS NOT NULL)
 ORDER BY merge;
-
--- name: born: the run in which a memory was made
-SELECT run FROM memory JOIN batch USING (batch) WHERE memory = ?;
 
 -- name: beginnings: how the summaries of memories begin, given as a JSON array, and in which run each was made
 SELECT memory, run, substr(record ->> '$.summary', 1, ?2) FROM memory JOIN batch USING (batch)

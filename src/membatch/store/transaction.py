@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from membatch.errors import RefusedError
+from membatch.errors import RefusedError, StoreError
 from membatch.plan import Checkpoint, Plan
 from membatch.store.blame import step_of
 from membatch.store.driver import ours, translated
@@ -64,8 +64,7 @@ class SqliteTransaction:
         place = msgspec.json.encode(checkpoint).decode()
         with ours():
             self._connection.execute(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
-            for piece in pieces(rows.new):
-                self._found(plan, piece, batch_key)
+            self._found(plan, rows.new, batch_key)
             self._connection.executemany(query("state_memory"), rows.stated)
             self._insert(plan, "insert_merge", rows.merges)
             for run in _sizes(len(rows.updates)):
@@ -80,19 +79,20 @@ class SqliteTransaction:
             self._insert(plan, "insert_reject", rows.rejects)
 
     def _found(self, plan: Plan, new: Founding, batch_key: int) -> None:
-        """Insert new memories with what leads to them; row by row where the database refuses one of them."""
-        values = packed(new, batch_key)
-        for many, one in (("insert_memories", "insert_memory"), ("insert_founders", "insert_founder")):
+        """Insert new memories with what leads to them: thousands with one statement, or row by row in UTF-16."""
+        is_utf_8 = self._connection.execute(query("encoding")).fetchone()[0] == "UTF-8"  # as `packed` says
+        self._insert(plan, "insert_memory", [] if is_utf_8 else new.memories(batch_key))
+        self._insert(plan, "insert_founder", [] if is_utf_8 else new.founders())
+        for piece in pieces(new) if is_utf_8 else ():
+            values = packed(piece, batch_key)
             try:
-                self._connection.execute(query(many), values)
+                self._connection.execute(query("insert_memories"), values)
             except sqlite3.Error as error:
-                refused = translated(error)
-                if not isinstance(refused, RefusedError):
-                    raise refused from error
-                rows = new.memories(batch_key) if one == "insert_memory" else new.founders()
-                number = self._refused_row(query(one), rows, range(len(rows)))
-                refused.step = None if number is None else step_of(plan, one, rows, number)
-                raise refused from error
+                raise self._refusal(error, plan, "insert_memory", piece.memories(batch_key)) from error
+            try:
+                self._connection.execute(query("insert_founders"), values)
+            except sqlite3.Error as error:
+                raise self._refusal(error, plan, "insert_founder", piece.founders()) from error
 
     def _insert(self, plan: Plan, name: str, rows: list[Row]) -> None:
         """Insert rows, many with one statement: fewer crossings."""
@@ -102,11 +102,17 @@ class SqliteTransaction:
             try:
                 self._connection.execute(_many(one, len(run)), _flat(rows[run.start : run.stop]))
             except sqlite3.Error as error:
-                refused = translated(error)
-                if isinstance(refused, RefusedError):
-                    number = self._refused_row(one, rows, run)
-                    refused.step = None if number is None else step_of(plan, name, rows, number)
-                raise refused from error
+                raise self._refusal(error, plan, name, rows, run) from error
+
+    def _refusal(
+        self, error: sqlite3.Error, plan: Plan, name: str, rows: list[Row], numbers: range | None = None
+    ) -> StoreError:
+        """Return our error for one of the driver's; where it refuses one of some rows, with the step that gave it."""
+        refused = translated(error)
+        if isinstance(refused, RefusedError):
+            number = self._refused_row(query(name), rows, range(len(rows)) if numbers is None else numbers)
+            refused.step = None if number is None else step_of(plan, name, rows, number)
+        return refused
 
     def _refused_row(self, one: str, rows: list[Row], numbers: range) -> int | None:
         """Return the first row of a statement that fails alone; the rows before it are inserted, to be rolled back."""
