@@ -159,6 +159,8 @@ class Stop:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         # What is raised in a callback of the collector is lost; it runs just before `requested` is looked at.
         if self.requested and (frame is None or frame.f_code is not COLLECTING):
+            for listened in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(listened, signal.SIG_IGN)  # more of them would only break what tidies up
             raise KeyboardInterrupt
         self.requested = True
 

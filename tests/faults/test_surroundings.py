@@ -165,7 +165,7 @@ def slow_run(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     return running
 
 
-@pytest.mark.parametrize(("signals", "more"), [(2, ()), (2, ("--workers", "2")), (5, ()), (9, ())])
+@pytest.mark.parametrize(("signals", "more"), [(2, ()), (2, ("--workers", "2")), (5, ())])
 def test_more_than_one_signal_ends_at_once_and_the_run_goes_on_later(
     signals: int, more: tuple[str, ...], tmp_path: Path
 ) -> None:
