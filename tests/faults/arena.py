@@ -120,7 +120,7 @@ def _serve() -> None:
         code = _wait(child, request["kill_at"])
         seconds = time.perf_counter() - begun
         counts = Path(request["folder"]) / ".counts"
-        counted = json.loads(counts.read_text()) if counts.exists() else [0, 0, 0]
+        counted = json.loads(counts.read_text() or "[0, 0, 0]") if counts.exists() else [0, 0, 0]  # killed in it
         counts.unlink(missing_ok=True)
         print(json.dumps({"code": code, "counted": counted, "seconds": seconds}), flush=True)
 
