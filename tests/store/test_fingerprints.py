@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sqlite3
 import subprocess
 import sys
@@ -125,12 +126,18 @@ def test_a_damaged_match_scope_is_told_without_those_beside_it(tmp_path: Path) -
 
 def test_a_first_memory_with_very_many_words_does_not_ask_for_as_much_room_for_each(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'memories.db'}"
-    long = " ".join(map(str, range(4_000)))
-    process(({"summary": long, "source_message_ids": [f"m{number}"]} for number in range(2_100)), store=url)
-    process(({"summary": f"a{number}"} for number in range(3_000)), store=url)
+    process(iter([{"summary": " ".join(map(str, range(9_000)))}]), store=url)
+    connection = sqlite3.connect(tmp_path / "memories.db")
+    connection.execute(  # what as many merges into it leave
+        "INSERT INTO fingerprint (memory, number, founder, digest, content_hash) "
+        "SELECT 1, value, 0, randomblob(16), randomblob(16) FROM json_each(?)",
+        (json.dumps(list(range(1, 5_001))),),
+    )
+    connection.commit()
+    connection.close()
     code = (
         "import psutil, resource, sys; from membatch import process; process(iter([{'summary': 'warm up'}]));"
-        "most = psutil.Process().memory_info().vms + 100_000_000; resource.setrlimit(resource.RLIMIT_AS, (most, most));"
+        "most = psutil.Process().memory_info().vms + 200_000_000; resource.setrlimit(resource.RLIMIT_AS, (most, most));"
         "print(process(iter([{'summary': 'b'}]), store=sys.argv[1]).counts.inserted)"
     )
     done = subprocess.run([sys.executable, "-c", code, url], cwd=tmp_path, capture_output=True, text=True)
