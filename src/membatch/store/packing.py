@@ -34,14 +34,13 @@ def packed(new: Founding, batch: int) -> dict[str, Any]:
     """Return the values of the statements that write new memories and their founders' fingerprints.
 
     `ids` and `id_hashes` are JSON arrays, whose elements number the rows; the other columns stand one after the
-    other, digests and hashes with 16 bytes each, texts where `places` says: for each row the places at which its
-    match scope, its record and its tokens begin (the next row's are where they end), ten digits each.
+    other, digests and hashes with 16 bytes each, the rest where `places` says: for each row where its match scope
+    begins and how long it is, then its record, then its tokens, ten digits each.
     """
     has_one_scope = new.scopes.count(new.scopes[0]) == len(new.scopes)
     scopes = [] if has_one_scope else [scope.encode() for scope in new.scopes]
     tokens = new.tokens or []
-    count = len(new.ids)
-    places = [_starts(column, count) for column in (scopes, new.documents, tokens)]
+    places = [place for column in (scopes, new.documents, tokens) for place in _places(column, len(new.ids))]
     return {
         "first": new.first,
         "batch": batch,
@@ -57,12 +56,10 @@ def packed(new: Founding, batch: int) -> dict[str, Any]:
     }
 
 
-def _starts(column: Sequence[bytes], count: int) -> npt.NDArray[np.uint32]:
-    """Return where each value of a column begins when they stand one after the other, and where the last one ends."""
-    starts = np.zeros(count + 1, np.uint32)
-    if column:
-        np.cumsum(np.fromiter(map(len, column), np.uint32, count), out=starts[1:])
-    return starts
+def _places(column: Sequence[bytes], count: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """Return where each value of a column begins, from 1, when they stand one after the other, and its length."""
+    lengths = np.fromiter(map(len, column), np.uint32, count) if column else np.zeros(count, np.uint32)
+    return np.cumsum(lengths, dtype=np.uint32) - lengths + np.uint32(1), lengths
 
 
 def _in_digits(numbers: npt.NDArray[np.uint32]) -> bytes:

@@ -14,19 +14,16 @@ INSERT INTO memory (memory, id, match_scope, batch, record)
 SELECT
     :first + key,
     value,
-    coalesce(
-        :scope,
-        CAST(substr(
-            :scopes,
-            1 + CAST(substr(:places, 30 * key + 1, 10) AS INTEGER),
-            CAST(substr(:places, 30 * key + 31, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 1, 10) AS INTEGER)
-        ) AS TEXT)
-    ),
+    coalesce(:scope, CAST(substr(
+        :scopes,
+        CAST(substr(:places, 60 * key + 1, 10) AS INTEGER),
+        CAST(substr(:places, 60 * key + 11, 10) AS INTEGER)
+    ) AS TEXT)),
     :batch,
     CAST(substr(
         :records,
-        1 + CAST(substr(:places, 30 * key + 11, 10) AS INTEGER),
-        CAST(substr(:places, 30 * key + 41, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 11, 10) AS INTEGER)
+        CAST(substr(:places, 60 * key + 21, 10) AS INTEGER),
+        CAST(substr(:places, 60 * key + 31, 10) AS INTEGER)
     ) AS TEXT)
 FROM json_each(:ids);
 
@@ -62,18 +59,15 @@ SELECT
     substr(:digests, 16 * key + 1, 16),
     substr(:content_hashes, 16 * key + 1, 16),
     value,
-    iif(:tokens IS NULL, NULL, coalesce(
-        :scope,
-        CAST(substr(
-            :scopes,
-            1 + CAST(substr(:places, 30 * key + 1, 10) AS INTEGER),
-            CAST(substr(:places, 30 * key + 31, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 1, 10) AS INTEGER)
-        ) AS TEXT)
-    )),
+    iif(:tokens IS NULL, NULL, coalesce(:scope, CAST(substr(
+        :scopes,
+        CAST(substr(:places, 60 * key + 1, 10) AS INTEGER),
+        CAST(substr(:places, 60 * key + 11, 10) AS INTEGER)
+    ) AS TEXT))),
     iif(:tokens IS NULL, NULL, coalesce(substr(
         :tokens,
-        1 + CAST(substr(:places, 30 * key + 21, 10) AS INTEGER),
-        CAST(substr(:places, 30 * key + 51, 10) AS INTEGER) - CAST(substr(:places, 30 * key + 21, 10) AS INTEGER)
+        CAST(substr(:places, 60 * key + 41, 10) AS INTEGER),
+        CAST(substr(:places, 60 * key + 51, 10) AS INTEGER)
     ), x'')) -- what is cut from nothing is null
 FROM json_each(:id_hashes);
 
