@@ -19,6 +19,8 @@ from membatch.patch import Document, Json, Operation, apply, copied
 
 Path = tuple[str | int, ...]
 
+_encode = msgspec.json.encode
+
 _CHOOSERS: Final = frozenset({"confident", "longest", "survivor", "incoming"})
 _SILENT: Final = frozenset({"summary", "extracted_at"})  # a difference here is no disagreement
 _LIMITS: Final = {"participants": MAX_PARTICIPANTS, "tags": MAX_TAGS}
@@ -61,7 +63,7 @@ class Survivor:
 
     def stated_text(self) -> str | None:
         """Return what the store keeps beside the record, None while the founder says it all."""
-        return None if self.is_untouched else msgspec.json.encode(self.stated).decode()
+        return None if self.is_untouched else _encode(self.stated).decode()
 
     def places(self, path: Path, items: list[Any], name: Callable[[Any], Any] | None = None) -> dict[Any, int]:
         """Return where each item of a list of the document stands, by its name if it has one.
@@ -139,9 +141,10 @@ class _Merger:
             value = other.get(name)
             if value is None:
                 continue
-            must_look = name == "confidence" and self._rules.joins_equals
-            if must_look or mine.get(name) != value or (name in _FREE_FORM and not _says_same(mine[name], value)):
-                way(self, (*path, name), mine, value)
+            if mine.get(name) == value and (name not in _FREE_FORM or _says_same(mine[name], value)):
+                if name != "confidence" or not self._rules.joins_equals:
+                    continue
+            way(self, (*path, name), mine, value)
 
     def merged(self) -> Merged:
         """Return what was collected."""
@@ -286,10 +289,14 @@ class _Merger:
 
 def _says_same(one: Json, other: Json) -> bool:
     """Return whether two JSON values are equal; to Python true equals 1 too."""
+    return _encode(one) == _encode(other) or _is_same(one, other)  # most that are equal are written alike
+
+
+def _is_same(one: Json, other: Json) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_says_same(value, other[name]) for name, value in one.items())
+        return one.keys() == other.keys() and all(_is_same(value, other[name]) for name, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_says_same, one, other))
+        return len(one) == len(other) and all(map(_is_same, one, other))
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 

@@ -25,42 +25,24 @@ Verdict = Literal["same", "different", "unsure"]
 Guard = Callable[["Facts", "Facts"], Verdict]
 
 
+_NOBODY: Final[frozenset[str]] = frozenset()
+
+
 class Facts:
-    """What guards ask about a record or a memory; each answer is worked out once."""
+    """What guards ask about a record or a memory; what its texts hold is worked out when it is first asked for.
+
+    `subject` is the participant it is about, `people` the ids of those who took part; `occurred_at` says when it
+    happened, `valid_from` and `valid_until` when it holds; `valence` how pleasant it was, from -1 to 1.
+    """
 
     def __init__(self, document: Document) -> None:
         self.document = document
-
-    @lazy
-    def subject(self) -> str | None:
-        """The participant it is about."""
-        return self.document.get("subject")
-
-    @lazy
-    def people(self) -> frozenset[str]:
-        """The ids of those who took part."""
-        return frozenset(person["id"] for person in self.document.get("participants", ()))
-
-    @lazy
-    def occurred_at(self) -> dt.datetime | None:
-        """When it happened."""
-        return self._time("occurred_at")
-
-    @lazy
-    def valid_from(self) -> dt.datetime | None:
-        """Since when it holds."""
-        return self._time("valid_from")
-
-    @lazy
-    def valid_until(self) -> dt.datetime | None:
-        """Until when it holds."""
-        return self._time("valid_until")
-
-    @lazy
-    def valence(self) -> float | None:
-        """How pleasant it was, from -1 to 1."""
-        valence: float | None = self.document.get("emotional_context", {}).get("valence")
-        return valence
+        self.subject: str | None = document.get("subject")
+        people, felt = document.get("participants"), document.get("emotional_context")
+        self.people = frozenset([person["id"] for person in people]) if people else _NOBODY
+        self.occurred_at = _time(document.get("occurred_at"))
+        self.valid_from, self.valid_until = _time(document.get("valid_from")), _time(document.get("valid_until"))
+        self.valence: float | None = felt.get("valence") if felt else None
 
     @lazy
     def summary(self) -> TextFacts:
@@ -73,9 +55,9 @@ class Facts:
         text = self.document.get("content")
         return None if text is None else TextFacts(text)
 
-    def _time(self, name: str) -> dt.datetime | None:
-        text = self.document.get(name)
-        return None if text is None else dt.datetime.fromisoformat(text)
+
+def _time(text: str | None) -> dt.datetime | None:
+    return None if text is None else dt.datetime.fromisoformat(text)
 
 
 def subject(record: Facts, memory: Facts) -> Verdict:

@@ -318,6 +318,8 @@ class Join:
     def enter_all(self) -> None:
         """Enter all founders that were taken down."""
         stop = self._size
+        if not stop:
+            return  # and no compiled code is read for it
         frequency = np.zeros(len(self._numbering), np.int64)
         count_tokens(self._tokens[: self._offsets[stop]], frequency)
         rank_rows(stop, self._tokens, self._offsets, self._numbering.rank(frequency), self._signatures)

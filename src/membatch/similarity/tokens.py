@@ -31,20 +31,20 @@ UNSPACED_RANGES: Final = (
     (0xF900, 0xFAFF),
     (0x20000, 0x3FFFF),
 )
-_NO_TOKENS: Final = b""
+_ASSIGNED: Final = range(0x32400), range(0xE0000, 0xE0200)  # beyond these nothing is but private use
 
 
 @cache
 def character_classes() -> npt.NDArray[np.uint8]:
     """Return the class of each code point: separator, word, symbol or unspaced."""
+    kinds = np.zeros(128, np.uint8)  # by the first letter of the category
+    kinds[[*b"LNM"]] = kernels.WORD
+    kinds[ord("S")] = kernels.SYMBOL
     classes = np.zeros(sys.maxunicode + 1, np.uint8)
-    assigned = (*range(0x32400), *range(0xE0000, 0xE0200))  # beyond these nothing is assigned but private use
-    for point in assigned:
-        kind = unicodedata.category(chr(point))[0]
-        if kind == "S" or chr(point) in "#%&@":
-            classes[point] = kernels.SYMBOL
-        elif kind in "LNM":
-            classes[point] = kernels.WORD
+    for assigned in _ASSIGNED:
+        categories = "".join(map(unicodedata.category, map(chr, assigned))).encode()
+        classes[assigned.start : assigned.stop] = kinds[np.frombuffer(categories, np.uint8)[::2]]
+    classes[[*b"#%&@"]] = kernels.SYMBOL
     for first, last in UNSPACED_RANGES:
         part = classes[first : last + 1]
         part[part == kernels.WORD] = kernels.UNSPACED
