@@ -13,12 +13,15 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from membatch.config import Config
-from membatch.report.tally import Tally, add
+from membatch.report.tally import Counts, Tally, add
 from membatch.similarity.compiling import announced
 
 if TYPE_CHECKING:
     from membatch.plan import Plan
+    from membatch.report import Report
     from membatch.run import Observer
 
 PLAIN_EVERY_SECONDS: Final = 5.0
@@ -85,20 +88,36 @@ def _json_lines(level: str) -> Observer:
         add(total, tally)
         if level in ("warning", "error") and not tally.counts.rejected:
             return
-        counts = {name: getattr(tally.counts, name) for name in tally.counts.__struct_fields__}
-        line = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "level": "warning" if tally.counts.rejected else "info",
-            "event": "batch",
-            **counts,
+        figures = {
             "total_read": total.counts.read,
             "rejected_by_code": tally.by_code,
             "rss_bytes": tally.rss_bytes,
             "seconds": round(tally.seconds, 3),
         }
-        print(json.dumps(line), file=sys.stderr, flush=True)
+        _say(_json_line("batch", tally.counts, figures))
 
     return observe
+
+
+def _json_line(event: str, counts: Counts, more: dict[str, object]) -> str:
+    head = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "level": "warning" if counts.rejected else "info",
+        "event": event,
+    }
+    return json.dumps({**head, **msgspec.structs.asdict(counts), **more})
+
+
+def end_line(report: Report) -> str:
+    """Return the JSON line that ends the log of a run."""
+    figures = {
+        "run_id": report.run_id,
+        "kind": report.kind,
+        "status": report.status,
+        "rejected_by_code": report.errors["by_code"],
+        "seconds": round(report.timing["seconds"], 3),
+    }
+    return _json_line("end", report.counts, figures)
 
 
 @contextmanager

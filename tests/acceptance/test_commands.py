@@ -181,6 +181,14 @@ def test_data_goes_to_standard_output_and_words_to_standard_error(tmp_path: Path
     assert json.loads(logged.stdout)["run_id"] == 3
 
 
+def test_each_line_of_a_json_log_is_json_and_the_last_one_says_how_it_ended(tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", {"summary": "a"}, {"summary": ""})
+    result = membatch("run", "in.jsonl", "--log-format", "json", "--strategy", "exact", folder=tmp_path)
+    logged = [json.loads(line) for line in result.stderr.splitlines()]
+    assert [line["event"] for line in logged] == ["batch", "end"]
+    assert (logged[-1]["status"], logged[-1]["read"], logged[-1]["rejected"]) == ("done", 2, 1)
+
+
 def test_redact_leaves_no_content_in_a_report(tmp_path: Path) -> None:
     lines(tmp_path / "in.jsonl", {"summary": "", "content": "my secret"})
     open_report = membatch("run", "in.jsonl", "--json", "--strategy", "exact", folder=tmp_path).stdout

@@ -146,9 +146,11 @@ def conclude(report: Report, as_json: bool, quiet: bool, report_file: str | None
     if as_json:
         show_json(report.to_json())
     elif not quiet:
+        from membatch.progress import end_line
         from membatch.report.text import text_of
 
-        click.echo(text_of(report), err=True)
+        is_logged = report.config.get("log", {}).get("format") == "json"  # then each line is JSON, the last one too
+        click.echo(end_line(report) if is_logged else text_of(report), err=True)
     return report.exit_code
 
 
