@@ -62,7 +62,7 @@ def accept(review: int, *, config: Config, wait: bool = False) -> int:
 def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False) -> tuple[int | None, int]:
     """Accept each open pair that only this guard was unsure of, with at least this score.
 
-    Returns the number of the run, None where no pair is such a one, and how many pairs were accepted; a pair that
+    Returns the number of the run, None where no pair could be accepted, and how many pairs were accepted; a pair that
     would break a limit stays open.
     """
     least = Fraction(min_score)
@@ -72,17 +72,19 @@ def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False
         return list(msgspec.json.decode(row.guards)) == [guard] and Fraction(row.shared, row.union) >= least
 
     with _opened(config, wait) as store:
-        numbers = [row.review for row in store.reviews("open") if fits(row)]
+        fitting = [row for row in store.reviews("open") if fits(row)]
+        if not any(_step(store, row, config) for row in fitting):  # one of them could be accepted as things are
+            return None, 0
 
         def decide(changes: Any) -> None:
-            for number in numbers:
+            for number in [row.review for row in fitting]:
                 row = store.review(number)  # as the decisions before it left it
                 step = None if row is None or row.state != "open" else _step(store, row, config)
                 if row is not None and step is not None:
                     changes.accept(number, row.younger, *step)
                     done.add(number)
 
-        return _change(store, config, decide) if numbers else None, len(done)
+        return _change(store, config, decide), len(done)
 
 
 @contextlib.contextmanager

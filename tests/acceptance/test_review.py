@@ -105,6 +105,13 @@ def test_only_pairs_of_one_guard_from_a_score_on_are_accepted_at_once(config: Co
     assert accept_all("substitution", "5/7", config=config)[1] == 1
 
 
+def test_pairs_that_would_break_a_limit_make_no_run(config: Config) -> None:
+    tags = [str(number) for number in range(30)]
+    load(config, {"id": "a", "summary": MOTHER, "tags": tags[:15]}, {"id": "b", "summary": FATHER, "tags": tags[15:]})
+    assert accept_all("substitution", "0.5", config=config) == (None, 0)
+    assert pairs(config) == [("a", "b")]
+
+
 def test_the_list_marks_every_word_that_differs_and_escapes_what_would_move_the_cursor(tmp_path: Path) -> None:
     (tmp_path / "membatch.toml").write_text('[dedup]\nthreshold = "0.6"\n')
     lines(

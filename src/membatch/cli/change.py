@@ -90,7 +90,8 @@ def review(
         ratio(min_score, "--min-score")
         found, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
         if found is None:
-            say(f"no open pair that only {guard!r} was unsure of has a score of {min_score} or more", quiet)
+            fits = f"has a score of {min_score} or more and could be merged"
+            say(f"no open pair that only {guard!r} was unsure of {fits}", quiet)
             return 0
         number, done = found, f"accepted {plural(count, 'pair')}"
     else:
