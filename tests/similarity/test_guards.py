@@ -88,6 +88,18 @@ _WORDS = st.sampled_from(
         "his.",
         "(her)",
         "kg",
+        "twenty",
+        "one",
+        "or",
+        "to",
+        "from",
+        "he",
+        "she",
+        "pm",
+        "a.m.",
+        "IT",
+        "will",
+        "€",
     ]
 )
 

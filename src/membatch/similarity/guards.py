@@ -13,7 +13,8 @@ from typing import Final, Literal, NamedTuple
 from membatch.errors import ConfigError
 from membatch.extension import extensions
 from membatch.patch import Document
-from membatch.similarity.text import TextFacts, differ_plainly, lazy, stems
+from membatch.similarity.text import TextFacts, are_variants, differ_plainly, lazy
+from membatch.similarity.words import OPPOSITES
 
 ENTRY_POINTS: Final = "membatch.guards"
 ONE_DAY: Final = dt.timedelta(days=1)
@@ -110,7 +111,12 @@ def symbols(mine: TextFacts, other: TextFacts) -> Verdict:
 
 
 def substitution(mine: TextFacts, other: TextFacts) -> Verdict:
-    """Unsure if each has a content word that the other lacks; a word more on one side is an elaboration."""
+    """Unsure if each has a content word that the other lacks, or one says the contrary of a word of the other.
+
+    A word more on one side is an elaboration.
+    """
+    if mine.opposed != other.opposed and _are_opposed(mine.opposed, other.opposed):
+        return "unsure"
     mine_only = mine.content_words - other.word_set
     other_only = other.content_words - mine.word_set if mine_only else mine_only
     if mine_only and other_only and _lacks_variant(mine_only, other_only) and _lacks_variant(other_only, mine_only):
@@ -123,26 +129,47 @@ def substitution(mine: TextFacts, other: TextFacts) -> Verdict:
 
 def _lacks_variant(words: Set[str], others: Set[str]) -> bool:
     """Return whether one of the words is no inflection or other spelling of any of the others."""
-    known = {stem for word in others for stem in stems(word)}
-    return any(known.isdisjoint(stems(word)) for word in words)
+    return not all(any(are_variants(word, other) for other in others) for word in words)
+
+
+def _are_opposed(mine: Set[str], other: Set[str]) -> bool:
+    """Return whether of two contraries one text has only the one, and the other text only the other."""
+    for pair in OPPOSITES:
+        for one, contrary in (pair, pair[::-1]):
+            if one & mine and contrary & other and not one & other and not contrary & mine:
+                return True
+    return False
 
 
 def order(mine: TextFacts, other: TextFacts) -> Verdict:
-    """Unsure if capitalised words that both have come in another order; of scripts without spaces, any characters.
+    """Unsure if what both have comes in another order: capitalised words, numbers, contraries, unspaced characters.
 
-    Such scripts show no names. There the longer text is to be the shorter one with more in it; if it lacks a
-    character of it, that is what `substitution` asks about.
+    Numbers may change their order together with what they count. Scripts written without spaces show no names: there
+    the longer text is to be the shorter one with more in it; if it lacks a character of it, that is what
+    `substitution` asks about.
     """
     shorter, longer = sorted((mine, other), key=lambda text: len(text.content_run))
     if shorter.content_run and not shorter.content_characters - longer.content_characters:
         rest = iter(longer.content_run)
         if not all(character in rest for character in shorter.content_run):
             return "unsure"
+    if len(mine.numbers) > 1 and _are_exchanged(mine.counted, other.counted):
+        return "unsure"
+    for one, contrary in OPPOSITES:
+        if all(side & words for side in (one, contrary) for words in (mine.opposed, other.opposed)):
+            if mine.sides(one, contrary) != other.sides(one, contrary):
+                return "unsure"
     both = set(mine.capitalised) & set(other.capitalised)
     if len(both) < 2:
         return "same"
     first = [word for word in mine.capitalised if word in both]
     return "same" if first == [word for word in other.capitalised if word in both] else "unsure"
+
+
+def _are_exchanged(mine: Sequence[tuple[str, str]], other: Sequence[tuple[str, str]]) -> bool:
+    """Return whether numbers come in another order, and not together with what they count."""
+    in_order = [number for number, _ in mine] == [number for number, _ in other]
+    return not in_order and sorted(mine) != sorted(other)
 
 
 def negation(mine: TextFacts, other: TextFacts) -> Verdict:

@@ -9,21 +9,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from membatch.similarity.words import (
     ALWAYS,
+    BETWEEN_NUMBERS,
     CONTRACTED_ENDINGS,
     CONTRACTIONS,
     FUNCTION_CHARACTERS,
     FUNCTION_WORDS,
     IRREGULAR,
+    LONE_NUMERAL,
     NEGATION,
     NEGATION_PARTS,
     NUMBER_WORDS,
     NUMERALS,
+    ONES,
+    OPPOSED,
     UNITS,
 )
 
@@ -38,16 +42,27 @@ UNSPACED: Final = (
 _SPLIT_UNSPACED: Final = re.compile(f"([{UNSPACED}]+)")
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:[.,:/-]\d+)*")
+_NUMERAL_RUN: Final = re.compile(f"[{''.join(sorted(NUMERALS))}{LONE_NUMERAL}]+")
+_GLUED: Final = re.compile(r"(?<=\d)\s+(?=[€$£¥])|(?<=\d)\s*(?:(a)|p)\.?m\b\.?", re.IGNORECASE)
+_COUNTED: Final = re.compile(rf"{_NUMBER.pattern}|{_NUMERAL_RUN.pattern}|[{UNSPACED}]|[^\W\d_]+")
+_FLAG: Final = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _SYMBOLS_BESIDES: Final = frozenset("#%&@")
-_SAME_CHARACTER: Final = str.maketrans({"−": "-", "’": "'", "‘": "'", "ʼ": "'", "＇": "'", "\ufe0f": None})
+_SAME_CHARACTER: Final = str.maketrans({"−": "-", "–": "-", "’": "'", "‘": "'", "ʼ": "'", "＇": "'", "\ufe0f": None})
 _NO_CONTENT: Final = FUNCTION_WORDS | NEGATION | NUMBER_WORDS.keys()
 _NO_CONTENT_CHARACTERS: Final = FUNCTION_CHARACTERS | NUMERALS
 _NO_CHARACTERS: Final[Counter[str]] = Counter()
 _UNSPACED_ALWAYS: Final = tuple(word for word in ALWAYS if not word.isascii())
+_CURRENCIES: Final = frozenset("€$£¥")
 _IGNORED_MARKS: Final = frozenset("\u0300\u0301\u0302\u0327")  # grave, acute, circumflex, cedilla
-_ENDINGS: Final = ("ing", "ed", "es", "s", "d")
-_LONG_WORD_ENDINGS: Final = ("ten", "te", "en", "er", "es", "em", "st", "e", "n", "t", "x")
+_ENDINGS: Final = ("ing", "ed", "es", "s")
+_SHORT: Final = re.compile(
+    r"(?:^|[^aeiou])[aeiouy][^aeiouwxy]$"
+)  # an end of which inflections may double the last letter
+_DOUBLES: Final = re.compile(r"[^aeiou]*[aeiouy][^aeiouwxy]")  # a stem of which they do: one syllable
+_LONG_WORD_ENDINGS: Final = ("en", "es", "em", "e", "n", "x")
+_VERB_ENDINGS: Final = ("ten", "te", "en", "er", "es", "em", "st", "e", "t")  # of which both words have one
+_LOOKED_AT: Final = NEGATION | ALWAYS | ONES | OPPOSED | {"p"}
 
 
 class lazy(Generic[Owner, Value]):  # noqa: N801
@@ -66,6 +81,7 @@ class Piece(NamedTuple):
 
     words: tuple[str, ...]  # casefolded, contractions resolved, function words included
     capitalised: tuple[str, ...]  # casefolded, function words left out
+    acronyms: tuple[str, ...]  # function words all in capitals, casefolded: IT, US
     numbers: tuple[str, ...]  # numbers, dates, number words, codes
     symbols: tuple[str, ...]  # free-standing ones
     unspaced: str  # characters of scripts written without spaces
@@ -77,7 +93,8 @@ class TextFacts:
     def __init__(self, text: str) -> None:
         if not text.isascii():
             text = unicodedata.normalize("NFKC", text).translate(_SAME_CHARACTER)
-        self._pieces = [_piece(part) for part in text.split()]
+        text = _GLUED.sub(lambda match: "" if match[0].isspace() else "am" if match[1] else "pm", text)
+        self._text, self._pieces = text, [_piece(part) for part in text.split()]
 
     @lazy
     def words(self) -> list[str]:
@@ -92,7 +109,35 @@ class TextFacts:
     @lazy
     def numbers(self) -> frozenset[str]:
         """Signed numbers, dates, amounts, number words, codes."""
-        return frozenset([number for piece in self._pieces for number in piece.numbers])
+        found = frozenset([number for piece in self._pieces for number in piece.numbers])
+        return found | {"1"} if found and self._counts_one() else found
+
+    def _counts_one(self) -> bool:
+        """Return whether the word one stands beside another number: after it, or before one below ten."""
+        if ONES.isdisjoint(self.word_set):
+            return False
+        words = [word for word in self.words if word in ONES or word not in BETWEEN_NUMBERS]
+        amounts = ["", *[NUMBER_WORDS.get(word, "") for word in words], ""]
+        return any(
+            word in ONES and (before.isdigit() or (after.isdigit() and len(after) == 1))
+            for before, word, after in zip(amounts, words, amounts[2:], strict=False)
+        )
+
+    @lazy
+    def counted(self) -> list[tuple[str, str]]:
+        """Each number in order, with what comes next: what it counts, mostly."""
+        found = [part.lstrip("+") for part in _COUNTED.findall(self._text.casefold())]
+        numbers = [part if part[-1].isdigit() or part[0] in NUMERALS else NUMBER_WORDS.get(part, "") for part in found]
+        return [(number, after) for number, after in zip(numbers, [*found[1:], ""], strict=True) if number]
+
+    @lazy
+    def opposed(self) -> frozenset[str]:
+        """Words that have a contrary."""
+        return self.word_set & OPPOSED
+
+    def sides(self, one: Set[str], other: Set[str]) -> list[bool]:
+        """Return in which order words of two sides come: True for the first."""
+        return [word in one for word in self.words if word in one or word in other]
 
     @lazy
     def symbols(self) -> frozenset[str]:
@@ -102,7 +147,10 @@ class TextFacts:
     @lazy
     def capitalised(self) -> list[str]:
         """Capitalised words, casefolded, function words left out, each once, in order."""
-        return list(dict.fromkeys([word for piece in self._pieces for word in piece.capitalised]))
+        found = [word for piece in self._pieces for word in piece.capitalised]
+        if any(piece.acronyms for piece in self._pieces) and not self._text.isupper():
+            found = [word for piece in self._pieces for word in piece.capitalised + piece.acronyms]
+        return list(dict.fromkeys(found))
 
     @lazy
     def content_words(self) -> frozenset[str]:
@@ -169,10 +217,10 @@ def _weight(pieces: list[str]) -> int:
     heaviest = _NOTHING
     for text in pieces:
         piece = _piece(text)
-        if piece.numbers or piece.symbols or piece.capitalised or piece.unspaced:
+        if piece.numbers or piece.symbols or piece.capitalised or piece.acronyms or piece.unspaced:
             return _MUCH
         for word in piece.words:
-            if word in NEGATION or word in ALWAYS:
+            if word in _LOOKED_AT:
                 return _MUCH
             if word not in _NO_CONTENT:
                 heaviest = _CONTENT
@@ -183,6 +231,7 @@ def _weight(pieces: list[str]) -> int:
 def _piece(text: str) -> Piece:
     words: list[str] = []
     capitalised: list[str] = []
+    acronyms: list[str] = []
     numbers: list[str] = []
     symbols: list[str] = []
     unspaced = ""
@@ -192,12 +241,17 @@ def _piece(text: str) -> Piece:
             numbers.extend(_numerals(part))
         elif part:
             _spaced(part, words, capitalised, numbers, symbols)
-    return Piece(tuple(words), tuple(capitalised), tuple(numbers), tuple(symbols), unspaced)
+            acronyms.extend(_acronyms(part))
+    return Piece(tuple(words), tuple(capitalised), tuple(acronyms), tuple(numbers), tuple(symbols), unspaced)
 
 
 def _numerals(text: str) -> list[str]:
-    runs = "".join(character if character in NUMERALS else " " for character in text)
-    return runs.split()
+    return [run for run in _NUMERAL_RUN.findall(text) if run.strip(LONE_NUMERAL)]
+
+
+def _acronyms(text: str) -> list[str]:
+    found = [word.casefold() for word in _WORD.findall(text) if len(word) > 1 and word.isupper()]
+    return [word for word in found if word in FUNCTION_WORDS]
 
 
 def _spaced(text: str, words: list[str], capitalised: list[str], numbers: list[str], symbols: list[str]) -> None:
@@ -208,7 +262,7 @@ def _spaced(text: str, words: list[str], capitalised: list[str], numbers: list[s
         end -= 1
     core = text[start:end]
     has_digit = any(character.isdigit() for character in core)
-    marks = [character for character in core if _is_symbol(character)]
+    marks = _FLAG.findall(core) + [character for character in _FLAG.sub("", core) if _is_symbol(character)]
     if has_digit and _number(core, words, numbers, symbols):
         return
     if marks and not _WORD.search(core):
@@ -227,15 +281,23 @@ def _number(core: str, words: list[str], numbers: list[str], symbols: list[str])
     unit = core[match.end() :].casefold().strip("-.'")
     if unit and unit not in UNITS:
         return False
-    numbers.append(_THOUSANDS.sub("", match[0].lstrip("+")))
-    symbols.extend(character for character in unit if _is_symbol(character))
-    if unit.isalpha() and unit not in ("st", "nd", "rd", "th", "er", "e", "o", "a", "º", "ª"):
-        words.append(unit)
+    number = _THOUSANDS.sub("", match[0].lstrip("+"))
+    if unit in ("am", "pm", "k"):  # 3 pm is not 3 am, and 50k not 50
+        numbers.append(number + unit)
+    elif unit in _CURRENCIES:  # 5€ is €5
+        numbers.append(unit + number)
+    elif unit.startswith("°") and len(unit) > 1:  # as where a space is before it
+        numbers += [number, unit]
+    else:
+        numbers.append(number)
+        symbols.extend(character for character in unit if _is_symbol(character))
+        if unit.isalpha() and unit not in ("st", "nd", "rd", "th", "er", "e", "o", "a", "º", "ª"):
+            words.append(unit)
     return True
 
 
 def _code(core: str, words: list[str], capitalised: list[str], numbers: list[str]) -> None:
-    numbers.append(core.casefold())
+    numbers.append(_THOUSANDS.sub("", core.casefold()))
     words.extend(word.casefold() for word in _WORD.findall(core) if not any(map(str.isdigit, word)))
 
 
@@ -277,27 +339,30 @@ def _is_punctuation(character: str) -> bool:
 
 
 def _is_sign(text: str, at: int) -> bool:
-    return text[at] in "+-" and at + 1 < len(text) and text[at + 1].isdigit()
+    after = text[at + 1 : at + 3]
+    return text[at] in "+-" and (after[:1].isdigit() or (after[:1] in _CURRENCIES and after[1:].isdigit()))
+
+
+def are_variants(one: str, other: str) -> bool:
+    """Return whether two words are inflections or spellings of one: a missing accent is a spelling, another is not."""
+    keeps_marks = not one.isascii() and not other.isascii()
+    return not _stems(one, keeps_marks).isdisjoint(_stems(other, keeps_marks))
 
 
 @lru_cache(maxsize=1 << 16)
-def stems(word: str) -> frozenset[str]:
+def _stems(word: str, keeps_marks: bool) -> frozenset[str]:
     """Return what a word may be an inflection or a spelling of; two words are variants if they share one."""
-    plain = _plain(word)
+    plain = word if keeps_marks else _plain(word)
     found = {plain, IRREGULAR.get(plain, plain)}
     for ending in _ENDINGS:
         if plain.endswith(ending) and len(plain) - len(ending) >= 3:
-            stem = plain[: -len(ending)]
-            found.add(stem)
-            if ending in ("ing", "ed"):
-                found.add(stem + "e")
-                if stem[-1] == stem[-2]:
-                    found.add(stem[:-1])
-            if stem.endswith("i"):
-                found.add(stem[:-1] + "y")
+            found |= _inflected(plain[: -len(ending)], ending)
     for ending in _LONG_WORD_ENDINGS:
         if plain.endswith(ending) and len(plain) - len(ending) >= 5:
             found.add(plain[: -len(ending)])
+    for ending in _VERB_ENDINGS:
+        if plain.endswith(ending) and len(plain) - len(ending) >= 4:
+            found.add(plain[: -len(ending)] + "-")
     for british, american in (
         ("our", "or"),
         ("ise", "ize"),
@@ -307,6 +372,18 @@ def stems(word: str) -> frozenset[str]:
     ):
         found |= {stem.replace(british, american) for stem in tuple(found) if len(stem) > 4}
     return frozenset(found)
+
+
+def _inflected(stem: str, ending: str) -> set[str]:
+    """Return what may have taken an English ending: scarred comes of scar, scared of scare."""
+    found = {stem[:-1] + "y"} if stem.endswith("i") else set()
+    if ending in ("ing", "ed"):
+        found.add(stem + "e")
+        if stem[-1] == stem[-2] and _SHORT.search(stem[:-1]):
+            found.add(stem[:-1])
+        elif _DOUBLES.fullmatch(stem):
+            return found
+    return found | {stem}
 
 
 def _plain(word: str) -> str:

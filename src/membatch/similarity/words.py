@@ -1,7 +1,8 @@
 """Word tables for the guards: numbers, dates, negation, function words, contractions; eight languages at once.
 
-Rule: all rows apply to every text, since texts mix languages; a word that is common in another sense in one
-of the languages (once, sei, um, one and its articles, due, cent, neuf, elf) is left out. All are casefolded.
+Rule: all rows apply to every text, since texts mix languages; a word that is common in another sense in one of the
+languages is left out (of numbers once, sei, um, due, cent, neuf, elf; of function words man, son, war, hat, die, mia,
+come, par, hier, mes, est and others). All are casefolded.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ def _numbers(text: str) -> dict[str, str]:
 
 _BY_LANGUAGE: Final = {
     "en": _numbers(
-        "0=zero 2=two,twice 3=three,thrice 4=four 5=five 6=six 7=seven 8=eight 9=nine 10=ten 11=eleven 12=twelve,dozen "
+        "minus=minus 0=zero 2=two,twice 3=three,thrice 4=four 5=five 6=six 7=seven 8=eight 9=nine 10=ten 11=eleven 12=twelve,dozen "
         "13=thirteen 14=fourteen 15=fifteen 16=sixteen 17=seventeen 18=eighteen 19=nineteen 20=twenty 30=thirty "
         "40=forty 50=fifty 60=sixty 70=seventy 80=eighty 90=ninety 100=hundred 1000=thousand 1000000=million "
         "1000000000=billion"
@@ -74,17 +75,22 @@ _DATES: Final = {
     ),
 }
 
+# One, which is an article too: it counts beside another number only (twenty-one, treinta y un, one or two).
+ONES: Final = frozenset(["one", "ein", "eins", "eine", "einen", "un", "une", "uno", "una", "um", "uma"])
+BETWEEN_NUMBERS: Final = frozenset(["and", "or", "to", "und", "oder", "bis", "et", "ou", "à", "e", "o", "a", "y", "u"])
+
 NUMBER_WORDS: Final[dict[str, str]] = {
     word: number for table in (_BY_LANGUAGE, _DATES) for row in table.values() for word, number in row.items()
 }
 
-# Chinese and Japanese numerals; a run of them is one number. 一 is an article as often as a number.
+# Chinese and Japanese numerals; a run of them is one number. 一 is an article as often as a number: alone it is none.
 NUMERALS: Final = frozenset("〇零二两兩三四五六七八九十百千万萬亿億")
+LONE_NUMERAL: Final = "一"
 
 _NEGATION: Final = {
-    "en": "not no never none nobody nothing nowhere neither nor without cannot",
-    "de": "nicht kein keine keinen keinem keiner keines nie niemals niemand niemanden nichts ohne weder",
-    "fr": "ne pas jamais rien sans aucun aucune ni",
+    "en": "not no never none nobody nothing nowhere neither nor without cannot hardly barely scarcely rarely seldom",
+    "de": "nicht kein keine keinen keinem keiner keines nie niemals niemand niemanden nichts ohne weder kaum",
+    "fr": "ne pas jamais rien sans aucun aucune ni guère rarement",
     "it": "non mai niente nulla nessuno nessuna senza né",
     "es": "no nunca jamás nada nadie ningún ninguno ninguna tampoco",
     "pt": "não nunca nada ninguém nenhum nenhuma sem nem",
@@ -109,34 +115,51 @@ NEGATION_PARTS: Final = (
 ALWAYS: Final = frozenset(["always", "immer", "toujours", "sempre", "siempre", "总是", "總是", "いつも"])
 
 _FUNCTION: Final = {
-    "en": "a an the this that these those i me my mine myself you your yours yourself he him his himself she her hers "
-    "herself it its itself we us our ours ourselves they them their theirs themselves who whom whose which what when "
-    "where why how and or but if then than so as of in on at to from by for with about into onto over under after "
-    "before during between through up down out off again be am is are was were been being have has had having do does "
-    "did doing done will would shall should can could may might must just also too very really quite there here one "
-    "some any each every both all such own same other more most only m s t d ll re ve while because since until "
-    "although though however yes oh well got get gets",
-    "de": "der die das den dem des ein eine einen einem einer eines ich mich mir mein meine meinen meinem meiner du "
-    "dich dir dein deine er ihn ihm sie ihr ihre ihren ihrem es wir uns unser unsere euch euer man und oder aber wenn "
-    "als wie dass weil ob von vom in im an am auf zu zum zur aus bei beim mit nach für über unter vor durch gegen um "
-    "ist sind war waren bin bist sein seine seinen seinem wird werden wurde hat habe haben hatte auch noch schon sehr "
-    "so nur doch mal da hier dort dann dieser diese dieses",
-    "fr": "le la les l un une des du de d au aux ce cet cette ces je j me m moi mon ma mes tu te t toi ton ta tes il "
-    "elle on nous vous ils elles se s soi son sa ses notre nos votre vos leur leurs lui y en et ou mais si que qu qui "
-    "quoi dont où à dans sur sous avec pour par chez est sont était être suis es sommes êtes ai as a avons avez ont "
-    "avait été très plus aussi bien c",
-    "it": "il lo la i gli le l un uno una di del della dei delle dello a al alla ai alle da dal dalla in nel nella con "
-    "su sul sulla per tra fra e ed o ma se che chi cui io mi me mio mia miei mie tu ti te tuo tua lui lei suo sua noi "
-    "ci nostro nostra voi vi loro si è sono era erano essere ho hai ha abbiamo avete hanno aveva molto più anche come "
-    "questo questa",
-    "es": "el la los las lo un una unos unas de del a al en con por para sobre entre y e o u pero si que quien yo me "
-    "mi mis mí tú te tu tus él ella le les se su sus nosotros nos nuestro nuestra ellos ellas es son era eran ser "
-    "estoy está están estar fue he has ha hemos han había muy más también como este esta esto ese esa",
+    "en": "a an the this that these those i me my myself you your yours yourself he him his himself she her hers "
+    "herself it its itself we us our ours ourselves they them their theirs themselves who whom whose which what "
+    "when where why how and or but if then than so as of in on at to from by for with about into onto over under "
+    "after before during between through up down out off again be am is are was were been being have has had "
+    "having do does did doing done would shall should could must just also too very really quite there here one "
+    "some any each every both all such same other more most only m s t d ll re ve while because since until "
+    "although though however yes oh got get gets",
+    "de": "der den das dem des ein eine einen einem einer eines ich mich mir mein meine meinen meinem meiner du dich dir "
+    "dein deine er ihn ihm sie ihr ihre ihren ihrem es wir uns unser unsere euch euer und oder aber wenn als wie "
+    "dass weil ob von vom in im an am auf zu zum zur aus bei beim mit nach für über unter vor durch gegen um ist "
+    "sind waren bist sein seine seinen seinem wird werden wurde habe haben hatte auch noch schon sehr so nur doch "
+    "da dort dann dieser diese dieses",
+    "fr": "le la les l un une des du de d au aux ce cet cette ces je j me m moi mon ma tu te t toi ta tes il on nous "
+    "vous ils elles se s soi sa ses notre nos votre vos leur leurs lui y en et ou mais si que qu qui quoi dont où "
+    "à dans sur sous avec chez sont était être suis es sommes êtes ai as a avons avez ont avait très plus aussi "
+    "bien c",
+    "it": "il lo la i gli le l un uno una di del della dei delle dello a alla ai alle da dal dalla in nel nella con su "
+    "sul sulla per tra fra e o ma se che chi cui io mi me mio miei mie tu ti te tuo tua lui lei suo sua noi ci "
+    "nostro nostra voi vi loro si è sono erano essere ho hai ha abbiamo avete hanno aveva molto più anche questo "
+    "questa",
+    "es": "el la los las lo un una unos unas de del a en con por para sobre entre y e o u pero si que quien yo me mi "
+    "mis mí tú te tu tus él le les se su sus nosotros nos nuestro nuestra ellos ellas es eran ser estoy está "
+    "están estar fue he has ha hemos han había muy más también esta esto ese esa",
     "pt": "o a os as um uma uns umas de do da dos das em no na nos nas com por para pelo pela e ou mas se que quem eu "
-    "me meu minha meus minhas tu te teu tua você ele ela lhe seu sua seus suas nós nosso nossa eles elas é são era "
-    "eram ser estou está estão estar foi tenho tem temos têm tinha muito mais também como este esta isto esse essa",
+    "me meu minha meus minhas tu te teu tua você ele ela lhe seu sua seus suas nós nosso nossa eles elas é são "
+    "eram ser estou está estão estar foi tenho tem temos têm tinha muito mais também esta isto esse essa",
 }
 FUNCTION_WORDS: Final = frozenset(word for row in _FUNCTION.values() for word in row.split())
+# Words, mostly of grammar, that say the contrary of each other; of each pair any word of the one side and any of the
+# other. Texts of which one has one side only, and the other the other, say different things.
+_OPPOSITES: Final = {
+    "en": "he,him,his,himself/she,her,hers,herself before/after from/to in/out into/out on/off up/down over/under "
+    "until/since all/some more/less,fewer most/least for/against same/other am/pm",
+    "de": "er,ihn,ihm/sie vor/nach vor/seit bis/seit von,aus/nach,zu,an in/aus für/gegen mit/ohne auf,über/unter mehr/weniger",
+    "fr": "il,lui/elle ils/elles sur/sous avant/après avec/sans pour/contre plus/moins",
+    "it": "lui/lei su/sotto prima/dopo con/senza per/contro più/meno",
+    "es": "él/ella con/sin sobre/bajo antes/después desde/hasta más/menos",
+    "pt": "ele/ela com/sem sobre/sob antes/depois desde/até mais/menos",
+}
+OPPOSITES: Final = tuple(
+    (frozenset(one.split(",")), frozenset(other.split(",")))
+    for row in _OPPOSITES.values()
+    for one, other in (pair.split("/") for pair in row.split())
+)
+OPPOSED: Final = frozenset(word for pair in OPPOSITES for side in pair for word in side)
 # For scripts without spaces, single characters that carry grammar rather than meaning.
 FUNCTION_CHARACTERS: Final = frozenset("的了着過过是在和与與就都也很地得之はがをにでともへやかねよのだでし ")
 
