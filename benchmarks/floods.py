@@ -22,7 +22,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from matching import texts
+from matching_truth import texts
 
 BATCH = 10_000
 FIRST_DAY = dt.datetime(1750, 1, 1, tzinfo=dt.UTC)

@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from matching import texts
+from matching_truth import texts
 
 BATCH = 10_000
 
