@@ -117,6 +117,13 @@ def test_words_that_most_texts_have_hide_no_pair(words: int, longest: int, thres
     assert joined(some, scopes, ratio, 90) == brute_force(some, scopes, ratio)
 
 
+@pytest.mark.parametrize("threshold", ["0.5", "0.7", "0.8"])
+def test_long_lists_hide_no_pair(threshold: str) -> None:
+    some, ratio = crowded_texts(6000, 40, 12, 9), Fraction(threshold)
+    scopes = ["s"] * len(some)
+    assert joined(some, scopes, ratio, 700) == brute_force(some, scopes, ratio)
+
+
 @pytest.mark.parametrize("threshold", ["0.5", "0.8"])
 def test_texts_of_many_hundred_words_equal_brute_force(threshold: str) -> None:
     rng = random.Random(4)
