@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from membatch.similarity.kernels import _MIX, _ceil_ratio, _compile, _inline, _mixed, bit_of
+from membatch.similarity.kernels import _MIX, _ceil_ratio, _compile, _inline, _mixed, bit_of, prefetch
 
 ROW = np.uint64(0xFFFFFFFF)
 WIDEST = 255
@@ -256,6 +256,11 @@ def insert_rows(
     `grown` gets the lists that are so long that they want to be split or sorted, each with its token, some repeatedly.
     """
     for row in range(first, stop):
+        if row + 2 < stop:
+            for at in range(place_starts[row - base + 1], place_starts[row - base + 2]):
+                prefetch(slab, start_of(table, places[at]) + table[places[at], LENGTH])
+            for at in range(place_starts[row - base + 2], place_starts[row - base + 3]):
+                prefetch(table, np.int64(places[at]) * table.shape[1])
         if alive[row]:
             begin = offsets[row]
             size = offsets[row + 1] - begin
