@@ -262,7 +262,12 @@ def find_similar(
                 for index in range(met_before, count):  # for `_plausible`
                     prefetch(signatures, np.int64(met[index] & ROW) << 1)
         counted[0] += count
-        for index in range(_plausible(row, size, count, offsets, signatures, numerator, denominator, met)):
+        count = _plausible(row, size, count, offsets, signatures, numerator, denominator, met)
+        for index in range(count):
+            other = np.int64(met[index] & ROW)
+            prefetch(tokens, offsets[other])
+            prefetch(seen, other)
+        for index in range(count):
             other = np.int64(met[index] & ROW)
             if seen[other] == stamp + row or not alive[other]:
                 continue
