@@ -33,7 +33,6 @@ def _join(
     `founders` says, for what was found and the number of founders before it, which records become founders too.
     Yields the number of a part's first text, what was found, and its founders.
     """
-    from membatch.plan import MemoryKey
     from membatch.similarity.join import Join
     from membatch.similarity.tokens import tokenize
 
@@ -45,7 +44,7 @@ def _join(
             found = join.find(rest, np.zeros(len(rest), np.int32), np.ones(len(rest), np.bool_))
             kept = founders(found, join.founders)
             yield start + at, found, kept
-            join.keep([(record, MemoryKey(start + at + record + 1)) for record in kept.tolist()])
+            join.keep(kept, kept + (start + at + 1))
             at += found.length
 
 
