@@ -22,7 +22,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from matching import texts
+from matching_truth import texts
 
 BATCH = 10_000
 FIRST_DAY = dt.datetime(1750, 1, 1, tzinfo=dt.UTC)
@@ -55,7 +55,6 @@ def loaded(case: str, count: int) -> dict[str, float]:
 
 def joined(case: str, count: int) -> dict[str, float]:
     """Find the hits of a case and refuse none; return CPU seconds and the hits."""
-    from membatch.plan import MemoryKey
     from membatch.similarity.join import Join
     from membatch.similarity.tokens import tokenize
 
@@ -66,7 +65,7 @@ def joined(case: str, count: int) -> dict[str, float]:
         part = some[start : start + BATCH]
         found = join.find(part, np.zeros(len(part), np.int32), np.ones(len(part), np.bool_))
         hits += len(found.hits)
-        join.keep([(record, MemoryKey(start + record + 1)) for record in range(found.length)])
+        join.keep(np.arange(found.length), np.arange(start + 1, start + found.length + 1))
         start += found.length
     return {"seconds": time.process_time() - begun, "hits": hits}
 

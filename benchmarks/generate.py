@@ -25,7 +25,8 @@ BAD_WAYS = (
 def vocabulary(rng: random.Random) -> tuple[list[str], list[float]]:
     """Return words and their cumulative Zipf weights."""
     letters = "etaoinshrdlucmfwypvbgkqjxz"
-    words = list({"".join(rng.choices(letters, k=rng.randint(3, 9))) for _ in range(VOCABULARY)})
+    made = ("".join(rng.choices(letters, k=rng.randint(3, 9))) for _ in range(VOCABULARY))
+    words = list(dict.fromkeys(made))  # in the order in which they were made: the same in each process
     total, weights = 0.0, []
     for rank in range(1, len(words) + 1):
         total += 1 / rank

@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from matching import texts
+from matching_truth import texts
 
 BATCH = 10_000
 
@@ -31,7 +31,6 @@ def resident_bytes() -> int:
 
 def measured(count: int, scopes: int) -> dict[str, float]:
     """Match `count` texts in some scopes; return CPU seconds, pairs and bytes."""
-    from membatch.plan import MemoryKey
     from membatch.similarity.join import Join
     from membatch.similarity.tokens import tokenize
 
@@ -39,14 +38,14 @@ def measured(count: int, scopes: int) -> dict[str, float]:
     names = [f"scope {rng.randrange(scopes)}" for _ in some]
     warm = Join(Fraction("0.8"))
     warm.find(tokenize(["a b", "a b"]), warm.scope_numbers(["x", "x"]), np.ones(2, np.bool_))
-    warm.keep([(0, MemoryKey(1))])
+    warm.keep(np.array([0]), np.array([1]))
     join, pairs, before = Join(Fraction("0.8")), 0, resident_bytes()
     begun = time.process_time()
     for start in range(0, count, BATCH):
         part = some[start : start + BATCH]
         numbers = join.scope_numbers(names[start : start + BATCH])
         pairs += len(join.find(tokenize(part), numbers, np.ones(len(part), np.bool_)).hits)
-        join.keep([(record, MemoryKey(start + record + 1)) for record in range(len(part))])
+        join.keep(np.arange(len(part)), np.arange(start + 1, start + len(part) + 1))
     return {"seconds": time.process_time() - begun, "pairs": pairs, "bytes": resident_bytes() - before}
 
 

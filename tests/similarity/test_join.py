@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from membatch.fingerprint import canonical_text
-from membatch.plan import MemoryKey
 from membatch.similarity.join import Join
 from membatch.similarity.tokens import tokenize
 from tests.laws.oracle import tokens
@@ -55,7 +54,7 @@ def joined(texts: Sequence[str], scopes: Sequence[str], threshold: Fraction, siz
         result = join.find(hashed, numbers, np.ones(len(part), np.bool_))
         for record, row, shared, union in result.hits.tolist():
             found.add((start + record, row, shared, union))
-        join.keep([(record, MemoryKey(start + record + 1)) for record in range(result.length)])
+        join.keep(np.arange(result.length), np.arange(start + 1, start + result.length + 1))
         start += result.length  # fewer than the batch where there are very many hits
     return found
 
@@ -117,6 +116,13 @@ def test_words_that_most_texts_have_hide_no_pair(words: int, longest: int, thres
     assert joined(some, scopes, ratio, 90) == brute_force(some, scopes, ratio)
 
 
+@pytest.mark.parametrize("threshold", ["0.5", "0.7", "0.8"])
+def test_long_lists_hide_no_pair(threshold: str) -> None:
+    some, ratio = crowded_texts(6000, 40, 12, 9), Fraction(threshold)
+    scopes = ["s"] * len(some)
+    assert joined(some, scopes, ratio, 700) == brute_force(some, scopes, ratio)
+
+
 @pytest.mark.parametrize("threshold", ["0.5", "0.8"])
 def test_texts_of_many_hundred_words_equal_brute_force(threshold: str) -> None:
     rng = random.Random(4)
@@ -140,7 +146,7 @@ def test_records_that_found_no_memory_leave_nothing_behind(threshold: str) -> No
             if row < before:
                 found.add((start + record, row, shared, union))
         kept = [record for record in range(len(part)) if rng.random() < 0.6]
-        join.keep([(record, MemoryKey(start + record + 1)) for record in kept])
+        join.keep(np.array(kept, np.int64), start + 1 + np.array(kept, np.int64))
         founders += [part[record] for record in kept]
         expected = brute_force([*founders[:before], *part], ["s"] * (before + len(part)), ratio)
         pairs = {(later - before + start, *rest) for later, *rest in expected if later >= before > rest[0]}
@@ -154,7 +160,7 @@ def test_loading_finds_what_growing_finds_where_words_are_in_most_texts(threshol
     for start in range(0, 800, 160):
         part = tokenize(some[start : start + 160])
         grown.find(part, np.zeros(160, np.int32), np.ones(160, np.bool_))
-        grown.keep([(record, MemoryKey(start + record + 1)) for record in range(160)])
+        grown.keep(np.arange(160), np.arange(start + 1, start + 161))
     tokens = tokenize(some[:800])
     sizes = np.array([len(one) // 8 for one in tokens])
     loaded.load(b"".join(tokens), sizes, np.zeros(800, np.int32), np.arange(1, 801))
@@ -164,7 +170,7 @@ def test_loading_finds_what_growing_finds_where_words_are_in_most_texts(threshol
         for join in (grown, loaded):
             found = join.find(part, np.zeros(50, np.int32), np.ones(50, np.bool_))
             answers.append({tuple(hit) for hit in found.hits.tolist()})
-            join.keep([(record, MemoryKey(start + record + 1)) for record in range(50)])
+            join.keep(np.arange(50), np.arange(start + 1, start + 51))
         assert answers[0] == answers[1] != set()
 
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from membatch.fingerprint import canonical_text
-from membatch.plan import MemoryKey
 from membatch.similarity.join import Join
 from membatch.similarity.known import Known
 from membatch.similarity.tokens import tokenize
@@ -37,7 +36,7 @@ def loaded(some: list[str], scopes: list[str], threshold: Fraction, stored: int,
             [hashed[row] for row in part], join.scope_numbers(scopes[part.start : part.stop]), np.ones(len(part), bool)
         )
         found |= {(start + record, row, shared, union) for record, row, shared, union in result.hits.tolist()}
-        join.keep([(row - start, MemoryKey(row + 1)) for row in part])
+        join.keep(np.array(part, np.int64) - start, np.array(part, np.int64) + 1)
     return found
 
 

@@ -150,7 +150,7 @@ class Index:
             stays = founds.copy()
             stays[replacing] = True
             there = np.flatnonzero(stays & ~dead)
-            self._join.keep(list(zip(there.tolist(), memories[there].tolist(), strict=True)), hashes)
+            self._join.keep(there, memories[there], hashes)
         rows = np.flatnonzero(leads)
         if len(rows):
             self._known.add(

@@ -243,14 +243,12 @@ class Join:
         """How many rows are founders; a hit's row from there on is a record of the batch."""
         return self._size
 
-    def keep(self, founders: list[tuple[int, MemoryKey]], hashes: npt.NDArray[np.uint64] | None = None) -> None:
-        """End the batch in hand: its founders (record, memory) stay, its other rows go.
+    def keep(self, records: Numbers, memories: Numbers, hashes: npt.NDArray[np.uint64] | None = None) -> None:
+        """End the batch in hand: some records stay as founders of memories, its other rows go.
 
         `hashes` are the content hashes of the batch's records.
         """
         first = self._size
-        records = np.array([record for record, _ in founders], np.int64)
-        memories = np.array([memory for _, memory in founders], np.int64)
         crowds = self._crowds[records]
         if len(records) == self._batch and self._wanted.all() and (crowds < 0).all():  # they stand as they are
             self._memories[first : first + self._batch][records] = memories

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from membatch.similarity.kernels import _compile, sign_rows, sort_rows
+from membatch.similarity.kernels import _compile, bit_of, sign_rows, sort_rows
 from membatch.similarity.posting_kernels import (
     CAPACITY,
+    LAST_PLACE,
     LENGTH,
     LISTS,
     clamped,
@@ -80,16 +81,19 @@ def fill_lists(
         begin = offsets[row]
         size = offsets[row + 1] - begin
         prefix = prefix_of(size, numerator, denominator)
-        bits = folded(signatures[row, 0], signatures[row, 1])
-        for_all = (clamped(size) << np.uint64(55)) | (bits << np.uint64(32)) | np.uint64(row)
+        behind = signatures[row, 0] ^ signatures[row, 1]
+        for_all = (clamped(size) << np.uint64(55)) | np.uint64(row)
         for_one = (clamped(size) << np.uint64(40)) | np.uint64(row)
         for place in range(prefix):
             slot, _ = slot_of(scopes[row], tokens[begin + place], keys)
             number = numbers[slot]
+            behind ^= bit_of(tokens[begin + place])
             count = seconds_of(size, place, prefix) if is_split[number] else 0
             at = ends[number]
             if count == 0:
-                slab[at] = for_all | (clamped(reaches[size - place] - size) << np.uint64(47))
+                slab[at] = (
+                    for_all | (np.uint64(min(place, LAST_PLACE)) << np.uint64(50)) | (folded(behind) << np.uint64(32))
+                )
             for second in range(place + 1, place + 1 + count):
                 reach = clamped(reaches[size - second + 1] - size) << np.uint64(32)
                 slab[at + second - place - 1] = second_of(tokens[begin + second]) | for_one | reach

@@ -8,10 +8,12 @@ common one, sorted by that token; a row with too many of these has one entry for
 split. *Reach* is how many tokens a row may have to be similar, if this token is the first (and the other the second)
 that both have. What an entry holds, from the top:
 
-    for all seconds   0    8 bits of size, 8 of reach, 15 of a bitmap of the row    32 of row
+    for all seconds   0    8 bits of size, 5 of the token's place, 18 of a bitmap   32 of row
     for one second    1    15 bits of its hash, 8 of size, 8 of reach               32 of row
 
-Sizes and reaches from 255 on count as 255.
+Sizes and reaches from 255 on count as 255, places from 31 on as 31. The bitmap is of the tokens behind this one. If
+this is the first that two rows have in common, those before it are in one of them only, and each bit by which the
+bitmaps differ is one more.
 
 What is compiled is kept under the date of this file alone: after a change in a file that it imports, touch this one.
 """
@@ -22,15 +24,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from membatch.similarity.kernels import _MIX, _ceil_ratio, _compile, _inline, _mixed
+from membatch.similarity.kernels import _MIX, _ceil_ratio, _compile, _inline, _mixed, bit_of, prefetch
 
 ROW = np.uint64(0xFFFFFFFF)
 WIDEST = 255
-LONG = 32
+LONG = 256  # as long a list is looked through at once about as fast as it is searched
 MOST_SECONDS = 3  # entries of one row in one list
 # A split list may have so many unsorted entries, and one for each 16 sorted ones up to the second number.
-TAIL, MOST_TAIL = 32, 1024
+TAIL, MOST_TAIL = 128, 1024
 UNSPLIT = -1
+FOLDED = np.uint64((1 << 18) - 1)
+LAST_PLACE = 31
 
 # The columns of `table`, and the numbers of `state`.
 START, LENGTH, CAPACITY, SORTED, FOR_ALL, SHORTEST, FARTHEST = 0, 1, 2, 3, 4, 5, 6
@@ -97,11 +101,10 @@ def reach_of(size, lacking, numerator, denominator):
 
 
 @_inline
-def folded(first, second):
-    """Return a bitmap of 15 bits from two of 64: a token that only one of two rows has changes one bit at most."""
-    both = first ^ second
-    both ^= both >> np.uint64(32)
-    return (both ^ (both >> np.uint64(16))) & np.uint64(0x7FFF)
+def folded(bits):
+    """Return a bitmap of 18 bits from one of 64: a token that only one of two rows has changes one bit at most."""
+    half = (bits ^ (bits >> np.uint64(32))) & ROW  # what is above would be folded twice
+    return (half ^ (half >> np.uint64(18))) & FOLDED
 
 
 @_inline
@@ -214,9 +217,11 @@ def enter(at, row, place, is_split, tokens, offsets, signatures, numerator, deno
     size = offsets[row + 1] - begin
     count = seconds_of(size, place, prefix_of(size, numerator, denominator)) if is_split else 0
     if count == 0:
-        reach = clamped(reach_of(size, place, numerator, denominator))
-        bounds = (clamped(size) << np.uint64(55)) | (reach << np.uint64(47))
-        slab[at] = bounds | (folded(signatures[row, 0], signatures[row, 1]) << np.uint64(32)) | np.uint64(row)
+        behind = signatures[row, 0] ^ signatures[row, 1]
+        for before in range(begin, begin + place + 1):
+            behind ^= bit_of(tokens[before])
+        bounds = (clamped(size) << np.uint64(55)) | (np.uint64(min(place, LAST_PLACE)) << np.uint64(50))
+        slab[at] = bounds | (folded(behind) << np.uint64(32)) | np.uint64(row)
         return at + 1
     for second in range(place + 1, place + 1 + count):
         reach = clamped(reach_of(size, second - 1, numerator, denominator))
@@ -251,6 +256,11 @@ def insert_rows(
     `grown` gets the lists that are so long that they want to be split or sorted, each with its token, some repeatedly.
     """
     for row in range(first, stop):
+        if row + 2 < stop:
+            for at in range(place_starts[row - base + 1], place_starts[row - base + 2]):
+                prefetch(slab, start_of(table, places[at]) + table[places[at], LENGTH])
+            for at in range(place_starts[row - base + 2], place_starts[row - base + 3]):
+                prefetch(table, np.int64(places[at]) * table.shape[1])
         if alive[row]:
             begin = offsets[row]
             size = offsets[row + 1] - begin

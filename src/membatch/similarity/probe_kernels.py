@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from membatch.similarity.kernels import _ceil_ratio, _compile, _inline, _ones
+from membatch.similarity.kernels import _ceil_ratio, _compile, _inline, _ones, bit_of, prefetch
 from membatch.similarity.posting_kernels import (
     FARTHEST,
+    FOLDED,
     FOR_ALL,
+    LAST_PLACE,
     LENGTH,
     ROW,
     SHORTEST,
     SORTED,
-    UNSPLIT,
     WIDEST,
     clamped,
     folded,
@@ -29,10 +30,10 @@ from membatch.similarity.posting_kernels import (
     start_of,
 )
 
-SEARCH = 32  # entries that can be looked at while one is searched for
+SEARCH = 64  # entries that can be looked at while one is searched for
+LINE, AHEAD = 8, 512  # entries that a processor reads from memory at once, and after which it reads ahead by itself
 NEAR = 16  # entries beside a guess
 _BYTE = np.uint64(0xFF)
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 # What `found` holds of a hit, in its columns.
@@ -72,42 +73,33 @@ def _verify(row, other, needed, tokens, offsets, signatures):
 
 
 @_inline
-def _scan(row, size, least, start, stop, most, signatures, numerator, denominator, slab, met, count):
-    """Collect entries for all seconds whose rows could be similar; return how many there are.
+def _scan(row, size, place, behind, least, most, kinds, start, stop, numerator, denominator, slab, fits, met, count):
+    """Collect entries whose rows could be similar, of those for one second only such whose bit is in `kinds`.
 
-    Nothing in the loop is a branch, which would be foreseen wrongly every other time.
+    `behind` is the bitmap of the row's tokens behind the place. The first loop is done for many entries at once, so
+    that no number in it is wider than it must be and nothing is a branch; nor is anything in the second, where it would
+    be foreseen wrongly every other time.
     """
-    low = clamped(least)
-    sizes, reach, before = clamped(most) - low, clamped(size), np.uint64(row)
-    bits = folded(signatures[2 * row], signatures[2 * row + 1])
-    differing, weight = (size + most) * (denominator - numerator), denominator + numerator
-    for at in range(start, stop):
-        entry = slab[at]
-        met[count] = entry
-        fits = ((entry >> np.uint64(55)) - low <= sizes) & ((entry >> np.uint64(47) & _BYTE) >= reach)
-        differs = _ones((entry >> np.uint64(32) & np.uint64(0x7FFF)) ^ bits)
-        count += fits & (differs * weight <= differing) & ((entry & ROW) < before)
-    return count
-
-
-@_inline
-def _scan_both(row, size, least, start, stop, most, kinds, signatures, numerator, denominator, slab, met, count):
-    """Collect entries of both kinds, of those for one second only such whose bit is in `kinds`."""
-    low = clamped(least)
-    sizes, reach, before = clamped(most) - low, clamped(size), np.uint64(row)
-    bits = folded(signatures[2 * row], signatures[2 * row + 1])
-    differing, weight = (size + most) * (denominator - numerator), denominator + numerator
-    for at in range(start, stop):
-        entry = slab[at]
-        met[count] = entry
-        is_one = entry >> np.uint64(63)
-        moved = entry >> (np.uint64(32) + np.uint64(15) * (np.uint64(1) - is_one))  # size and reach in the lowest bits
-        fits = ((moved >> np.uint64(8) & _BYTE) - low <= sizes) & ((moved & _BYTE) >= reach) & ((entry & ROW) < before)
-        if is_one:
-            count += fits & ((kinds >> (entry >> np.uint64(48) & np.uint64(63)) & np.uint64(1)) == 1)
-        else:
-            differs = _ones((entry >> np.uint64(32) & np.uint64(0x7FFF)) ^ bits)
-            count += fits & (differs * weight <= differing)
+    begin, before, unit, weight = np.uint64(start), np.uint64(row), denominator - numerator, denominator + numerator
+    low, high = np.int32(min(least, WIDEST)), np.int32(min(most, WIDEST))
+    mine, reach, here = np.int32(size), np.int32(min(size, WIDEST)), np.int32(place)
+    slack = np.int32(max(0, most - WIDEST))  # by so much a row may be larger than its entry says
+    for at in range(stop - start):
+        entry = slab[begin + np.uint64(at)]
+        theirs = np.int32(entry >> np.uint64(55))
+        there = np.int32(entry >> np.uint64(50) & np.uint64(LAST_PLACE))
+        differing = here + np.int32(_ones((entry >> np.uint64(32) & FOLDED) ^ behind))
+        lacking = there + max(differing, mine - theirs - slack + there)  # so many tokens at least only one row has
+        for_all = np.int64(lacking) * weight <= np.int64(mine + theirs + slack) * unit
+        for_all &= (theirs >= low) & (theirs <= high)
+        theirs = np.int32(entry >> np.uint64(40) & _BYTE)
+        for_one = (theirs >= low) & (theirs <= high) & (np.int32(entry >> np.uint64(32) & _BYTE) >= reach)
+        for_one &= (kinds >> (entry >> np.uint64(48) & np.uint64(63)) & np.uint64(1)) == np.uint64(1)
+        is_one = (entry >> np.uint64(63)) == np.uint64(1)
+        fits[at] = ((is_one & for_one) | ((not is_one) & for_all)) & ((entry & ROW) < before)
+    for at in range(stop - start):
+        met[count] = slab[begin + np.uint64(at)]
+        count += np.int64(fits[at])
     return count
 
 
@@ -137,7 +129,7 @@ def _run(kind, least, most, size, start, stop, slab, met, count):
 
 
 @_inline
-def _meet(row, place, prefix, number, tokens, offsets, signatures, numerator, denominator, table, slab, met, count):
+def _meet(row, place, behind, prefix, number, tokens, offsets, numerator, denominator, table, slab, fits, met, count):
     """Collect the entries that a list has for a row with its token at a place."""
     begin = offsets[row]
     size = offsets[row + 1] - begin
@@ -146,22 +138,24 @@ def _meet(row, place, prefix, number, tokens, offsets, signatures, numerator, de
     least, most = size - prefix + 1, reach_of(size, place, numerator, denominator)
     if min(most, WIDEST) < WIDEST - table[number, SHORTEST] or table[number, FARTHEST] < min(size, WIDEST):
         return count  # all are too large for it, or it is for them
-    if is_sorted == UNSPLIT:
-        return _scan(row, size, least, start, stop, most, signatures, numerator, denominator, slab, met, count)
-    last, kinds = min(prefix, size - 1), _ALL
+    last, kinds = min(prefix, size - 1), np.uint64(0)
+    for second in range(place + 1, last + 1):
+        kinds |= np.uint64(1) << (second_of(tokens[begin + second]) >> np.uint64(48) & np.uint64(63))
+    middle = start
     if (last - place) * SEARCH <= is_sorted:
-        kinds = np.uint64(0)
         for_one, middle = start + table[number, FOR_ALL], start + is_sorted
         low = _least_at(slab, start, for_one, clamped(least) << np.uint64(55))
         high = _least_at(slab, low, for_one, (clamped(most) + np.uint64(1)) << np.uint64(55))
-        count = _scan(row, size, least, low, high, most, signatures, numerator, denominator, slab, met, count)
+        count = _scan(
+            row, size, place, behind, least, most, kinds, low, high, numerator, denominator, slab, fits, met, count
+        )
         for second in range(place + 1, last + 1):
             kind = second_of(tokens[begin + second])
-            kinds |= np.uint64(1) << (kind >> np.uint64(48) & np.uint64(63))
             reach = reach_of(size, second - 1, numerator, denominator)
             count = _run(kind, least, reach, size, for_one, middle, slab, met, count)
-        start = middle
-    return _scan_both(row, size, least, start, stop, most, kinds, signatures, numerator, denominator, slab, met, count)
+    return _scan(
+        row, size, place, behind, least, most, kinds, middle, stop, numerator, denominator, slab, fits, met, count
+    )
 
 
 @_inline
@@ -180,6 +174,29 @@ def _plausible(row, size, count, offsets, signatures, numerator, denominator, me
         # Of two similar rows no more tokens than these are in one only.
         kept += differing * (denominator + numerator) <= (size + length) * (denominator - numerator)
     return kept
+
+
+@_inline
+def _ask_ahead(row, place_starts, places, base, tokens, offsets, table, slab):
+    """Ask for the entries that a row is about to look at, and for what is known of the lists of the row after it."""
+    at, end = place_starts[row - base], place_starts[row - base + 1]
+    for index in range(end, place_starts[row - base + 2]):
+        prefetch(table, np.int64(places[index]) * table.shape[1])
+    begin, prefix = offsets[row], end - at
+    last = min(prefix, offsets[row + 1] - begin - 1)
+    for place in range(prefix):
+        number = places[at + place]
+        start, is_sorted = start_of(table, number), table[number, SORTED]
+        stop = start + table[number, LENGTH]
+        middle = start
+        if (last - place) * SEARCH <= is_sorted:
+            for_one, middle = start + table[number, FOR_ALL], start + is_sorted
+            for second in range(place + 1, last + 1):
+                prefetch(slab, _guess(second_of(tokens[begin + second]), for_one, middle))
+            for entry in range(start, min(for_one, start + AHEAD), LINE):
+                prefetch(slab, entry)
+        for entry in range(middle, min(stop, middle + AHEAD), LINE):
+            prefetch(slab, entry)
 
 
 @_compile
@@ -210,35 +227,47 @@ def find_similar(
     (record, row, shared, union). Returns the row to go on with, the number of hits, and 0, or how much room one row
     needs in `met`, or how much in `found`, where that is too small for it. counted: [0] rows met, [1] pairs verified.
     """
-    hits = 0
+    hits, fits = 0, np.empty(met.size, np.uint8)
     for row in range(start, stop):
+        if row + 2 < stop:
+            _ask_ahead(row + 1, place_starts, places, base, tokens, offsets, table, slab)
         at, end, total, before = place_starts[row - base], place_starts[row - base + 1], 0, hits
         size, prefix = offsets[row + 1] - offsets[row], end - at
         for place in range(prefix):
             total += table[places[at + place], LENGTH]
         if total > met.size:
             return row, hits, total, 0
-        count = 0
+        count, behind = 0, signatures[2 * row] ^ signatures[2 * row + 1]
         for place in range(prefix):
+            behind ^= bit_of(tokens[offsets[row] + place])
             number = places[at + place]
             if table[number, LENGTH]:
+                met_before = count
                 count = _meet(
                     row,
                     place,
+                    folded(behind),
                     prefix,
                     number,
                     tokens,
                     offsets,
-                    signatures,
                     numerator,
                     denominator,
                     table,
                     slab,
+                    fits,
                     met,
                     count,
                 )
+                for index in range(met_before, count):  # for `_plausible`
+                    prefetch(signatures, np.int64(met[index] & ROW) << 1)
         counted[0] += count
-        for index in range(_plausible(row, size, count, offsets, signatures, numerator, denominator, met)):
+        count = _plausible(row, size, count, offsets, signatures, numerator, denominator, met)
+        for index in range(count):
+            other = np.int64(met[index] & ROW)
+            prefetch(tokens, offsets[other])
+            prefetch(seen, other)
+        for index in range(count):
             other = np.int64(met[index] & ROW)
             if seen[other] == stamp + row or not alive[other]:
                 continue
