@@ -36,7 +36,15 @@ _UNDO: Final = (
 )
 
 # In this order too.
-_FORGET: Final = ("forget_reviews", "forget_fingerprints", "forget_duplicates", "forget_merges", "forget_memory")
+_FORGET: Final = (
+    "clear_closing",
+    "forget_reverses",
+    "forget_reviews",
+    "forget_fingerprints",
+    "forget_duplicates",
+    "forget_merges",
+    "forget_memory",
+)
 
 _MOST_TAKEN_BACK: Final = 1000  # survivors that an undo holds before it writes them
 
@@ -166,11 +174,14 @@ class Changes:
     def forget(self, memory: MemoryKey, said: Said) -> None:
         """Remove a memory and all that was kept of it, also where rejects and wrappers say what it said."""
         execute = self._execute
-        for table, batch, count in execute(query("forgotten_rows"), (memory,)).fetchall():
+        execute(query("begin_forgotten"))
+        execute(query("clear_forgotten"))
+        execute(query("note_forgotten"), {"memory": memory})
+        for table, batch, count in execute(query("forgotten_rows"), {"memory": memory}).fetchall():
             self._removed(batch, table, count)
-        execute(query("clear_closing"), (memory,))
         for name in _FORGET:
-            execute(query(name), (memory,))
+            execute(query(name), {"memory": memory})
+        execute(query("clear_forgotten"))
         for reject, batch, code, message, exception, raw in self._rejects():
             if said.is_said_by(raw):
                 execute(query("forget_reject"), (reject,))

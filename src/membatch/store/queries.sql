@@ -477,40 +477,62 @@ FROM merge LEFT JOIN fingerprint ON fingerprint.memory = merge.memory AND number
 WHERE unmerged_in IS NULL
 ORDER BY merge.memory DESC, merge DESC;
 
+-- name: begin_forgotten: where the merges go that are to be forgotten
+CREATE TEMP TABLE IF NOT EXISTS forgotten (merge INTEGER PRIMARY KEY);
+
+-- name: clear_forgotten: before the next memory is forgotten
+DELETE FROM forgotten;
+
+-- name: note_forgotten: what a memory absorbed, and all taken back that once held it: by itself, or in another memory
+INSERT INTO forgotten
+WITH RECURSIVE born (memory, batch) AS (
+    SELECT memory, batch FROM memory WHERE memory = :memory
+    UNION ALL SELECT moved ->> '$.memory[0]', moved ->> '$.memory[3]' FROM merge
+    WHERE memory = :memory AND moved IS NOT NULL AND unmerged_in IS NULL
+), holding (merge, unmerged_in) AS (
+    SELECT merge, unmerged_in FROM merge WHERE unmerged_in IN (
+        SELECT run FROM born JOIN batch USING (batch) JOIN run USING (run) WHERE kind = 'unmerge'
+    )
+    UNION SELECT merge, unmerged_in FROM merge
+    WHERE moved IS NOT NULL AND moved ->> '$.memory[0]' IN (SELECT memory FROM born) AND unmerged_in IS NOT NULL
+    UNION SELECT later.merge, later.unmerged_in FROM holding JOIN merge AS later
+    WHERE later.moved IS NOT NULL AND later.unmerged_in < holding.unmerged_in
+    AND holding.merge IN (SELECT value FROM json_each(later.moved, '$.merges'))
+)
+SELECT merge FROM holding UNION SELECT merge FROM merge WHERE memory = :memory;
+
 -- name: clear_closing: pairs that a merge closed, now that it is forgotten
-UPDATE review SET closed_by = NULL
-WHERE closed_by IN (SELECT merge FROM merge WHERE memory = ?1) AND older <> ?1 AND younger <> ?1;
+UPDATE review SET closed_by = NULL WHERE closed_by IN (SELECT merge FROM forgotten);
 
 -- name: forgotten_rows: the rows of a memory by table and batch, those of memories that a review moved into it too
-SELECT 'memory', batch, count(*) FROM memory WHERE memory = ?1 GROUP BY 2
+SELECT 'memory', batch, count(*) FROM memory WHERE memory = :memory GROUP BY 2
 UNION ALL SELECT 'memory', moved ->> '$.memory[3]', count(*) FROM merge
-WHERE memory = ?1 AND moved IS NOT NULL AND unmerged_in IS NULL GROUP BY 2
-UNION ALL SELECT 'merge', batch, count(*) FROM merge WHERE memory = ?1 OR unmerged_in IN (
-    SELECT run FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE memory = ?1 AND kind = 'unmerge'
-    UNION SELECT run FROM merge AS accepted JOIN batch ON batch.batch = accepted.moved ->> '$.memory[3]'
-    JOIN run USING (run) WHERE accepted.memory = ?1 AND accepted.moved IS NOT NULL AND kind = 'unmerge'
-) GROUP BY 2
-UNION ALL SELECT 'duplicate', batch, count(*) FROM duplicate WHERE memory = ?1 GROUP BY 2
-UNION ALL SELECT 'review', batch, count(*) FROM review WHERE older = ?1 OR younger = ?1 GROUP BY 2;
+WHERE memory = :memory AND moved IS NOT NULL AND unmerged_in IS NULL GROUP BY 2
+UNION ALL SELECT 'merge', batch, count(*) FROM merge WHERE merge IN (SELECT merge FROM forgotten) GROUP BY 2
+UNION ALL SELECT 'duplicate', batch, count(*) FROM duplicate WHERE memory = :memory GROUP BY 2
+UNION ALL SELECT 'review', batch, count(*) FROM review WHERE older = :memory OR younger = :memory GROUP BY 2;
 
--- name: forget_reviews: the pairs that name a memory
-DELETE FROM review WHERE older = ?1 OR younger = ?1;
-
--- name: forget_fingerprints: what led to it
-DELETE FROM fingerprint WHERE memory = ?1;
-
--- name: forget_duplicates: the records that it was known for
-DELETE FROM duplicate WHERE memory = ?1;
-
--- name: forget_merges: what it absorbed, and what it was unmerged from
-DELETE FROM merge WHERE memory = ?1 OR unmerged_in IN (
-    SELECT run FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE memory = ?1 AND kind = 'unmerge'
-    UNION SELECT run FROM merge AS accepted JOIN batch ON batch.batch = accepted.moved ->> '$.memory[3]'
-    JOIN run USING (run) WHERE accepted.memory = ?1 AND accepted.moved IS NOT NULL AND kind = 'unmerge'
+-- name: forget_reverses: what merges changed while such a one stood, and were taken back before it, quotes it
+UPDATE merge SET reverse = '[]', conflicts = '[]', stated_before = NULL
+WHERE unmerged_in IS NOT NULL AND EXISTS (
+    SELECT 1 FROM forgotten JOIN merge AS older USING (merge)
+    WHERE older.memory = merge.memory AND older.merge < merge.merge AND merge.unmerged_in < older.unmerged_in
 );
 
+-- name: forget_reviews: the pairs that name a memory
+DELETE FROM review WHERE older = :memory OR younger = :memory;
+
+-- name: forget_fingerprints: what led to it
+DELETE FROM fingerprint WHERE memory = :memory;
+
+-- name: forget_duplicates: the records that it was known for
+DELETE FROM duplicate WHERE memory = :memory;
+
+-- name: forget_merges: what it absorbed, and what held it
+DELETE FROM merge WHERE merge IN (SELECT merge FROM forgotten);
+
 -- name: forget_memory: the memory itself
-DELETE FROM memory WHERE memory = ?1;
+DELETE FROM memory WHERE memory = :memory;
 
 -- name: all_rejects: rejects after one, in order; few at a time, for each may be large
 SELECT reject, batch, code, message, exception, raw FROM reject WHERE reject > ? ORDER BY reject LIMIT 20;
