@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from membatch import Config, ConfigError, Report, check, process, unmerge
+from membatch import Config, ConfigError, Report, check, process, undo, unmerge
 from membatch.config import DedupSettings
 from membatch.review import accept, accept_all, open_pairs, reject
 
@@ -124,3 +125,23 @@ def test_the_list_marks_every_word_that_differs_and_escapes_what_would_move_the_
     assert "my [mother] died in" in text
     assert "my [father] died in" in text
     assert "\x1b" not in text
+
+
+TEA = [
+    {"id": "o", "summary": "Anna never drinks black tea in the old house by the sea"},
+    {"id": "y", "summary": "Anna always drinks black tea in the old house by the sea"},
+    {"id": "z", "summary": "Anna always drinks black tea in the old house by the sea."},
+]
+
+
+@pytest.mark.parametrize("takes_back", [lambda store: unmerge(2, store=store), lambda store: undo(2, store=store)])
+def test_duplicates_that_came_since_go_with_the_memory_that_knows_them(
+    config: Config, takes_back: Callable[[str], Report]
+) -> None:
+    load(config, *TEA)  # y absorbs z
+    accept(1, config=config)
+    assert load(config, *TEA).counts.duplicates == 3
+    takes_back(config.store)
+    assert check(config.store).is_whole
+    assert pairs(config) == [("o", "y")]
+    assert load(config, *TEA).counts.duplicates == 3

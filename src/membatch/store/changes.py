@@ -219,6 +219,7 @@ class Changes:
             execute(query("return_merge"), (younger, merge))
         for duplicate in moved["duplicates"]:
             execute(query("return_duplicate"), (younger, duplicate))
+        execute(query("return_later_duplicates"), (younger, older))
         for review, one, other, state, closed_by in moved["reviews"]:
             execute(query("move_review"), (one, other, state, closed_by, review))
 

@@ -245,7 +245,7 @@ SELECT 'duplicate', duplicate.id FROM duplicate JOIN batch USING (batch)
 WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
     SELECT digest FROM fingerprint
     WHERE memory IN (SELECT memory FROM touched) AND (
-        number IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?2)
+        number IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?2 AND moved IS NULL)
         OR (number = 0 AND memory IN (
             SELECT memory FROM memory JOIN batch USING (batch)
             WHERE run = ?2 OR run IN (SELECT unmerged_in FROM merge JOIN batch AS mine USING (batch) WHERE mine.run = ?2)
@@ -402,6 +402,10 @@ UPDATE merge SET memory = ? WHERE merge = ?;
 
 -- name: return_duplicate: a duplicate goes back to its memory
 UPDATE duplicate SET memory = ? WHERE duplicate = ?;
+
+-- name: return_later_duplicates: what was known since by what a memory knows again goes with it
+UPDATE duplicate SET memory = ?1
+WHERE memory = ?2 AND digest IN (SELECT digest FROM fingerprint WHERE memory = ?1);
 
 -- name: facts: all facts about the store
 SELECT name, value FROM meta;
