@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from membatch import Config, ConfigError, Report, check, process, undo, unmerge
+from membatch import Config, ConfigError, Report, check, forget, process, undo, unmerge
 from membatch.config import DedupSettings
 from membatch.review import accept, accept_all, open_pairs, reject
 
@@ -145,3 +145,33 @@ def test_duplicates_that_came_since_go_with_the_memory_that_knows_them(
     assert check(config.store).is_whole
     assert pairs(config) == [("o", "y")]
     assert load(config, *TEA).counts.duplicates == 3
+
+
+def ids(config: Config) -> list[str]:
+    shown = membatch("export", "--store", config.store, folder=Path.cwd()).stdout.splitlines()
+    return [json.loads(line)["id"] for line in shown]
+
+
+def test_what_was_unmerged_is_undone_with_its_load_though_its_survivor_is_forgotten(config: Config) -> None:
+    b = {"id": "b", "summary": "Bo sings."}
+    load(config, {"id": "a", "summary": "Bo sings"}, b, b)
+    unmerge(1, store=config.store)
+    load(config, b)
+    forget("a", store=config.store)
+    assert ids(config) == ["b"]
+    with pytest.raises(ConfigError, match=r"run 2: unmerge \(forgotten\); run 3: duplicate b"):
+        undo(1, store=config.store)
+    undo(1, store=config.store, cascade=True)
+    assert ids(config) == []
+    assert check(config.store).is_whole
+
+
+def test_an_unmerge_is_undone_with_the_run_of_its_merge_only(config: Config) -> None:
+    load(config, {"id": "a", "summary": "Bo sings"})
+    load(config, {"id": "b", "summary": "Bo sings."})
+    load(config, {"id": "c", "summary": "Bo sings .", "tags": ["t"]})
+    unmerge(2, store=config.store)
+    unmerge(1, store=config.store)
+    undo(3, store=config.store, cascade=True)
+    assert ids(config) == ["a", "b"]
+    assert check(config.store).is_whole

@@ -73,6 +73,7 @@ class Changes:
 
     def undo(self, runs: Iterable[int]) -> None:
         """Take the rows of runs out again, those given first first."""
+        self._execute("PRAGMA defer_foreign_keys = ON")  # a memory may go before its duplicates, which came before it
         for run in runs:
             self.tally.undone.append(run)
             for (merge,) in self._execute(query("merges_to_undo"), (run,)).fetchall():

@@ -225,10 +225,7 @@ UNION SELECT memory FROM merge JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT older FROM review JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT memory FROM merge
 WHERE moved IS NOT NULL AND moved ->> '$.memory[3]' IN (SELECT batch FROM batch WHERE run = ?1)
-UNION SELECT memory FROM merge WHERE unmerged_in = ?1
-UNION SELECT memory.memory FROM merge JOIN batch USING (batch)
-JOIN batch AS taken_back ON taken_back.run = unmerged_in JOIN memory ON memory.batch = taken_back.batch
-WHERE batch.run = ?1;
+UNION SELECT memory FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE kind = 'unmerge' AND parent = ?1;
 
 -- name: blockers: what a later run did that names a touched memory
 SELECT 'merge', id FROM merge JOIN batch USING (batch) WHERE run = ?1 AND memory IN (SELECT memory FROM touched)
@@ -239,7 +236,8 @@ UNION ALL
 SELECT 'decision', 'review ' || review FROM review
 WHERE decided_in = ?1 AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
 UNION ALL
-SELECT 'unmerge', id FROM merge WHERE unmerged_in = ?1 AND memory IN (SELECT memory FROM touched)
+SELECT 'unmerge', coalesce((SELECT id FROM merge WHERE unmerged_in = ?1), '(forgotten)') FROM run
+WHERE run = ?1 AND kind = 'unmerge' AND parent = ?2
 UNION ALL
 SELECT 'duplicate', duplicate.id FROM duplicate JOIN batch USING (batch)
 WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
@@ -248,7 +246,7 @@ WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
         number IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?2 AND moved IS NULL)
         OR (number = 0 AND memory IN (
             SELECT memory FROM memory JOIN batch USING (batch)
-            WHERE run = ?2 OR run IN (SELECT unmerged_in FROM merge JOIN batch AS mine USING (batch) WHERE mine.run = ?2)
+            WHERE run = ?2 OR run IN (SELECT run FROM run WHERE kind = 'unmerge' AND parent = ?2)
         ))
     )
 )
