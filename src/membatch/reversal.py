@@ -51,7 +51,6 @@ def undo(run: int, *, store: str | None = None, cascade: bool = False, wait: boo
         number = _begin(opened, config, "undo", run)
         with opened.changes(number) as changes:
             changes.undo(chosen)
-        opened.finish_run(number, "done", msgspec.json.encode({"undone": chosen}).decode())
         return report_from(opened, number, config)
 
 
@@ -77,7 +76,6 @@ def unmerge(merge: int, *, store: str | None = None, cascade: bool = False, wait
             identity = _free_id(opened, row)
             id_hash = int.from_bytes(fingerprint.id_hash(row.scope, identity), sys.byteorder, signed=True)
             changes.unmerge(merge, identity, id_hash)
-        opened.finish_run(number, "done", msgspec.json.encode({"unmerged": merge, "undone": chosen}).decode())
         return report_from(opened, number, config)
 
 

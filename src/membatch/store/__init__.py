@@ -288,7 +288,7 @@ class Store(Protocol):
         """Return the first characters of memories' summaries: memory, the run that made it, text."""
 
     def changes(self, run: int) -> AbstractContextManager[ChangeTransaction]:
-        """Open the one transaction of a run that is no load: an undo or a review."""
+        """Open the one transaction of a run that is no load: a review, undo, unmerge or forget, which ends in it."""
 
     def reviews(self, state: str) -> list[ReviewRow]:
         """Return the pairs in a state, with both memories, the oldest first."""

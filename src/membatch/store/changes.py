@@ -15,7 +15,7 @@ import msgspec
 from membatch.errors import CODES
 from membatch.patch import Document, apply
 from membatch.plan import MemoryKey, Merge, StoredRow
-from membatch.store import ChangeTally, Said
+from membatch.store import ChangeTally, Said, now
 from membatch.store.queries import query
 from membatch.store.rows import encode_record
 
@@ -67,9 +67,10 @@ class Changes:
         self._execute(query("insert_batch"), (self._batch, run, 1, "{}", "{}"))
 
     def close(self) -> None:
-        """Write down what was done."""
+        """Write down what was done, and that the run has ended: either both happened or neither did."""
         text = msgspec.json.encode(self.tally).decode()
         self._execute("UPDATE batch SET tally = ? WHERE batch = ?", (text, self._batch))
+        self._execute(query("finish_run"), ("done", now(), "{}", self._run))
 
     def undo(self, runs: Iterable[int]) -> None:
         """Take the rows of runs out again, those given first first."""
