@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from membatch import Config, ConfigError, Report, check, forget, process, undo, unmerge
+from membatch import Config, ConfigError, Report, check, forget, history, process, undo, unmerge
 from membatch.config import DedupSettings
 from membatch.review import accept, accept_all, open_pairs, reject
 
@@ -175,3 +175,43 @@ def test_an_unmerge_is_undone_with_the_run_of_its_merge_only(config: Config) -> 
     undo(3, store=config.store, cascade=True)
     assert ids(config) == ["a", "b"]
     assert check(config.store).is_whole
+
+
+def test_a_memory_whose_id_is_taken_meanwhile_comes_back_under_one_from_its_digest(config: Config) -> None:
+    load(config, *TEA[:2])
+    before = ids(config)
+    accept(1, config=config)
+    load(config, {"id": "y", "summary": "Something else entirely"})
+    with pytest.raises(ConfigError, match="run 3: id y"):
+        undo(2, store=config.store)
+    unmerge(1, store=config.store)
+    assert check(config.store).is_whole
+    assert ids(config)[0] == "o"
+    assert ids(config)[2] == "y"
+    assert ids(config)[1] not in ("o", "y")
+    assert load(config, TEA[1]).counts.duplicates == 1
+    undo(2, store=config.store, cascade=True)
+    assert ids(config) == before
+    assert load(config, {**TEA[1], "tags": ["t"]}).counts.merged == 1  # found by its id again
+    assert check(config.store).is_whole
+
+
+def test_an_id_that_an_undo_would_bring_back_is_not_given_away(config: Config) -> None:
+    lake = "Bo {} swims in the cold blue lake behind the red house"
+    load(config, *TEA[:2], {"id": "p", "summary": lake.format("never")})
+    accept(1, config=config)
+    load(config, {"id": "y", "summary": lake.format("always")})
+    accept(2, config=config)
+    unmerge(1, store=config.store)
+    undo(4, store=config.store)
+    assert check(config.store).is_whole
+    assert (ids(config)[2:], len(ids(config))) == (["p", "y"], 4)
+
+
+def test_an_id_from_the_digest_that_is_taken_too_leads_to_a_further_one(config: Config) -> None:
+    load(config, {"id": "a", "summary": "Bo sings"}, {"summary": "Bo sings."})
+    taken = history("a", store=config.store)["merges"][0]["id"]
+    load(config, {"id": taken, "summary": "Something else"})
+    unmerge(1, store=config.store)
+    assert check(config.store).is_whole
+    assert len(set(ids(config))) == 3

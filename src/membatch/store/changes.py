@@ -84,6 +84,8 @@ class Changes:
                 if moved is not None:
                     self._return(MemoryKey(memory), msgspec.json.decode(moved))
             self._write_back()
+            for (moved,) in self._execute(query("moved_by"), (run,)).fetchall():
+                self._name(msgspec.json.decode(moved))
             for name in _UNDO:
                 self._execute(query(name), (run,))
 
@@ -144,14 +146,13 @@ class Changes:
         self._take_back(MemoryKey(older), reverse, stated)
         self._write_back()
         if moved is not None:
-            self._return(MemoryKey(older), msgspec.json.decode(moved))
+            self._return(MemoryKey(older), _named(msgspec.json.decode(moved), identity, id_hash))
             execute(query("unmerge_decisions"))
         else:
-            _, _, _, record, _, _, scope = execute(query("merge"), (merge,)).fetchone()
             key = execute(query("next_keys")).fetchone()[0]
             execute(query("unmerge_superseded"), (merge,))
             execute(query("unmerge_closed"), (merge,))
-            execute(query("insert_memory"), (key, identity, scope, self._batch, None, record))
+            execute(query("unmerge_memory"), (key, identity, self._batch, merge))
             execute(query("unmerge_fingerprint"), (key, id_hash, older, merge))
             execute(query("unmerge_duplicates"), (key, older))
             self.tally.unmerged += 1
@@ -224,6 +225,21 @@ class Changes:
         execute(query("return_later_duplicates"), (younger, older))
         for review, one, other, state, closed_by in moved["reviews"]:
             execute(query("move_review"), (one, other, state, closed_by, review))
+
+    def _name(self, moved: dict[str, Any]) -> None:
+        """Give a memory that came back from a review under another id its own again."""
+        younger, identity = moved["memory"][:2]
+        self._execute(query("rename_memory"), (identity, younger))
+        for number, _, id_hash in moved["fingerprints"]:
+            if number == 0:
+                self._execute(query("rename_fingerprint"), (id_hash, younger))
+
+
+def _named(moved: dict[str, Any], identity: str, id_hash: int) -> dict[str, Any]:
+    """Return what a review moved, under an id."""
+    key, _, *rest = moved["memory"]
+    fingerprints = [[number, founder, known if number else id_hash] for number, founder, known in moved["fingerprints"]]
+    return {**moved, "memory": [key, identity, *rest], "fingerprints": fingerprints}
 
 
 def _meaning(code: str) -> str:

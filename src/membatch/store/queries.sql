@@ -218,14 +218,42 @@ CREATE TEMP TABLE IF NOT EXISTS touched (memory INTEGER PRIMARY KEY);
 -- name: clear_touched: before the next undo
 DELETE FROM touched;
 
--- name: touch: the memories that a run made or changed, by load, merge or hold, and what was unmerged from these
+-- name: touch: memories that a run made or changed by load, merge or hold, what was unmerged, what came back renamed
 INSERT OR IGNORE INTO touched
 SELECT memory FROM memory JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT memory FROM merge JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT older FROM review JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT memory FROM merge
 WHERE moved IS NOT NULL AND moved ->> '$.memory[3]' IN (SELECT batch FROM batch WHERE run = ?1)
-UNION SELECT memory FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE kind = 'unmerge' AND parent = ?1;
+UNION SELECT memory FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE kind = 'unmerge' AND parent = ?1
+UNION SELECT memory.memory FROM merge JOIN batch USING (batch)
+JOIN memory ON memory.memory = moved ->> '$.memory[0]'
+WHERE run = ?1 AND moved IS NOT NULL AND memory.id <> merge.id
+UNION SELECT again.memory FROM merge JOIN batch USING (batch)
+JOIN merge AS again ON again.moved ->> '$.memory[0]' = merge.moved ->> '$.memory[0]'
+WHERE run = ?1 AND merge.moved IS NOT NULL AND again.moved IS NOT NULL AND again.unmerged_in IS NULL AND again.id <> merge.id;
+
+-- name: takes_away: whether reviews of a run took memories away
+SELECT 1 FROM merge JOIN batch USING (batch) WHERE run = ? AND moved IS NOT NULL LIMIT 1;
+
+-- name: id_blockers: ids that memories of a later run have, and which would be taken if those came back
+SELECT 'id', named.id FROM (
+    SELECT id, match_scope, batch FROM memory
+    UNION ALL SELECT moved ->> '$.memory[1]', moved ->> '$.memory[2]', moved ->> '$.memory[3]' FROM merge
+    WHERE moved IS NOT NULL AND unmerged_in IS NULL
+) AS named JOIN batch USING (batch)
+WHERE run = ?1 AND (named.id, named.match_scope) IN (
+    SELECT moved ->> '$.memory[1]', moved ->> '$.memory[2]' FROM merge JOIN batch USING (batch)
+    WHERE run = ?2 AND moved IS NOT NULL
+)
+LIMIT 20;
+
+-- name: is_taken: whether an id belongs to a memory, or to another one that a review took away and an undo brings back
+SELECT EXISTS (SELECT 1 FROM memory WHERE id = ?1 AND match_scope = ?2) OR EXISTS (
+    SELECT 1 FROM merge WHERE moved IS NOT NULL
+    AND moved ->> '$.memory[1]' = ?1 AND moved ->> '$.memory[2]' = ?2
+    AND moved ->> '$.memory[0]' IS NOT (SELECT own.moved ->> '$.memory[0]' FROM merge AS own WHERE own.merge = ?3)
+);
 
 -- name: blockers: what a later run did that names a touched memory
 SELECT 'merge', id FROM merge JOIN batch USING (batch) WHERE run = ?1 AND memory IN (SELECT memory FROM touched)
@@ -257,6 +285,16 @@ SELECT merge.merge FROM merge
 JOIN batch USING (batch) JOIN memory USING (memory) JOIN batch AS born ON born.batch = memory.batch
 WHERE batch.run = ?1 AND born.run <> ?1 AND unmerged_in IS NULL
 ORDER BY merge.merge DESC;
+
+-- name: moved_by: the memories that a run's reviews took away and that came back since, the newest first
+SELECT moved FROM merge JOIN batch USING (batch)
+WHERE run = ? AND moved IS NOT NULL AND unmerged_in IS NOT NULL ORDER BY merge DESC;
+
+-- name: rename_memory: a memory has another id
+UPDATE memory SET id = ? WHERE memory = ?;
+
+-- name: rename_fingerprint: and is found by it
+UPDATE fingerprint SET id_hash = ? WHERE memory = ? AND number = 0;
 
 -- name: merge_to_undo: how one merge is taken back
 SELECT memory, reverse, stated_before, moved FROM merge WHERE merge = ?;
@@ -551,9 +589,10 @@ SELECT run, sources FROM run WHERE sources LIKE '%"rest":%';
 -- name: set_sources: what a run read, without what is forgotten
 UPDATE run SET sources = ? WHERE run = ?;
 
--- name: merge: one merge, with the run that made it and the match scope of its memory
-SELECT merge.memory, run, merge.id, merge.record, moved IS NOT NULL, unmerged_in, match_scope
-FROM merge JOIN batch USING (batch) JOIN memory USING (memory) WHERE merge = ?;
+-- name: merge: one merge, with the run that made it, the match scope of its memory and the digest that it absorbed
+SELECT run, merge.id, unmerged_in, memory.match_scope, digest
+FROM merge JOIN batch USING (batch) JOIN memory USING (memory)
+LEFT JOIN fingerprint ON fingerprint.memory = merge.memory AND fingerprint.number = merge WHERE merge = ?;
 
 -- name: after_merge: what names a memory later than one of its merges
 SELECT run, 'merge', newer.id FROM merge AS old JOIN merge AS newer ON newer.memory = old.memory
@@ -570,6 +609,10 @@ WHERE old.merge = ?1 AND state = 'rejected' AND decided_in > run;
 
 -- name: mark_unmerged: a merge was taken back
 UPDATE merge SET unmerged_in = ? WHERE merge = ?;
+
+-- name: unmerge_memory: the record that a merge absorbed is a memory
+INSERT INTO memory (memory, id, match_scope, batch, record)
+SELECT ?1, ?2, match_scope, ?3, merge.record FROM merge JOIN memory USING (memory) WHERE merge = ?4;
 
 -- name: unmerge_superseded: fingerprints that a replacement had put aside lead by content again
 UPDATE fingerprint SET superseded_by = NULL WHERE superseded_by = ?;
