@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from membatch import ConfigError, check, forget, history, process, report, retry, undo
+from membatch import Config, ConfigError, check, forget, history, process, report, retry, undo, unmerge
 from membatch.errors import StoreBusyError
-from membatch.review import open_pairs
+from membatch.review import accept, open_pairs
 
 from .acceptance.command import lines, membatch, report_of
 from .laws.data import config, memory_data
@@ -184,3 +184,72 @@ def test_the_command_says_what_is_gone_and_nothing_of_what_was_said(tmp_path: Pa
     assert [run["kind"] for run in listed] == ["load", "forget"]
     again = report_of(membatch("run", "in.jsonl", "--strategy", "exact", "--json", folder=tmp_path))
     assert again["counts"]["inserted"] == 1
+
+
+OLDER: dict[str, object] = {"id": "o", "summary": "Anna never drinks black tea in the old house by the sea"}
+YOUNGER: dict[str, object] = {
+    "id": "y",
+    "summary": "Anna always drinks black tea in the old house by the sea",
+    "metadata": {"m": "MARKY"},
+}
+
+
+def held(folder: Path, *more: dict[str, object]) -> Config:
+    """A store with one held pair, whose younger memory absorbs `more`."""
+    settings = config(folder / "a.db", guards=("negation",))
+    process([OLDER, YOUNGER, *more], config=settings)
+    return settings
+
+
+def test_nothing_stays_where_a_review_was_taken_back(tmp_path: Path) -> None:
+    settings = held(tmp_path)
+    accept(1, config=settings)
+    unmerge(1, store=settings.store)
+    forget("y", store=settings.store)
+    assert not holds(tmp_path, "always drinks")
+    assert not holds(tmp_path, "MARKY")
+    assert holds(tmp_path, "never drinks")
+    assert check(settings.store).is_whole
+
+
+def test_nothing_stays_in_a_review_that_held_what_was_taken_back_after_it(tmp_path: Path) -> None:
+    settings = held(tmp_path, {**YOUNGER, "id": "z", "summary": f"{YOUNGER['summary']}.", "metadata": {"s": "SECRET"}})
+    accept(1, config=settings)
+    unmerge(2, store=settings.store)
+    unmerge(1, store=settings.store)
+    forget("z", store=settings.store)
+    assert not holds(tmp_path, "SECRET")
+    assert holds(tmp_path, "MARKY")
+    assert check(settings.store).is_whole
+
+
+def test_nothing_stays_in_stacked_reviews_that_were_taken_back(tmp_path: Path) -> None:
+    settings = config(tmp_path / "a.db", guards=("substitution",))
+    texts = [f"my {who} died in high school" for who in ("mother", "father", "sister")]
+    values: list[dict[str, object]] = [{"id": name, "summary": text} for name, text in zip("abc", texts, strict=True)]
+    values.append({"id": "d", "summary": f"{texts[2]}.", "metadata": {"s": "SECRET"}})
+    process(values, config=settings)
+    pairs = {(pair["older"]["id"], pair["younger"]["id"]): pair["review"] for pair in open_pairs(settings.store)}
+    accept(pairs["a", "c"], config=settings)  # c, which absorbed d, goes into a
+    process([{"summary": f"{texts[0]}.", "metadata": {"s": "OTHER"}}], config=settings)  # a clash with the secret
+    assert check(settings.store).is_whole
+    for merge in (3, 2, 1):
+        unmerge(merge, store=settings.store)
+    forget("d", store=settings.store)
+    assert not holds(tmp_path, "SECRET")
+    assert holds(tmp_path, "OTHER")
+    assert check(settings.store).is_whole
+    again = next(row for row in history("a", store=settings.store)["merges"] if row["merge"] == 3)
+    assert (again["conflicts"], again["unmerged_in"]) == ([], 4)
+
+
+def test_a_merge_that_was_taken_back_before_a_review_does_not_take_that_away(tmp_path: Path) -> None:
+    settings = held(tmp_path, {**YOUNGER, "id": "z", "summary": f"{YOUNGER['summary']}.", "metadata": {"s": "SECRET"}})
+    unmerge(1, store=settings.store)
+    accept(1, config=settings)
+    forget("z", store=settings.store)
+    assert not holds(tmp_path, "SECRET")
+    assert [row["step"] for row in history("o", store=settings.store)["merges"]] == ["review"]
+    undo(3, store=settings.store)
+    assert sorted(json.loads(line)["id"] for line in exported(tmp_path)) == ["o", "y"]
+    assert check(settings.store).is_whole

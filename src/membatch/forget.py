@@ -55,7 +55,6 @@ def forget(memory_id: str, *, store: str | None = None, wait: bool = False) -> F
         for tables in changes.tally.removed.values():
             for table, count in tables.items():
                 removed[table] = removed.get(table, 0) + count
-        opened.finish_run(run, "done", msgspec.json.encode({"removed": removed}).decode())
         opened.purge()
         return Forgotten(run, removed)
     finally:

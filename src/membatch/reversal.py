@@ -19,7 +19,6 @@ from membatch.errors import ConfigError
 from membatch.report import Report
 from membatch.runs.accounts import report_from
 from membatch.store import Blocker, OneMerge, RunRow, Store, open_store
-from membatch.validate import validate_memory
 
 # Runs of these kinds cannot be taken back; an unmerge goes with the run whose merge it took back.
 FINAL_KINDS: Final = ("undo", "forget", "unmerge")
@@ -51,15 +50,15 @@ def undo(run: int, *, store: str | None = None, cascade: bool = False, wait: boo
         number = _begin(opened, config, "undo", run)
         with opened.changes(number) as changes:
             changes.undo(chosen)
-        opened.finish_run(number, "done", msgspec.json.encode({"undone": chosen}).decode())
         return report_from(opened, number, config)
 
 
 def unmerge(merge: int, *, store: str | None = None, cascade: bool = False, wait: bool = False) -> Report:
     """Take one merge back; return the report of the run that did.
 
-    The absorbed record is a memory again, the youngest, under an id from its digest where its own is taken; a
-    memory that an accepted review merged is again what it was. `merge` is the number that `history` shows.
+    The absorbed record is a memory again, the youngest; a memory that an accepted review merged is again what it
+    was. Where the id is taken, also by a memory that a review merged away since, it gets one from its digest.
+    `merge` is the number that `history` shows.
     Raises ConfigError where something later names the memory; `cascade` takes whole later runs out, but what
     came later in the same run only an undo of that run can take out.
     """
@@ -74,10 +73,9 @@ def unmerge(merge: int, *, store: str | None = None, cascade: bool = False, wait
         number = _begin(opened, config, "unmerge", row.run)
         with opened.changes(number) as changes:
             changes.undo(chosen)
-            identity = _free_id(opened, row)
+            identity = _free_id(opened, row, merge)
             id_hash = int.from_bytes(fingerprint.id_hash(row.scope, identity), sys.byteorder, signed=True)
             changes.unmerge(merge, identity, id_hash)
-        opened.finish_run(number, "done", msgspec.json.encode({"unmerged": merge, "undone": chosen}).decode())
         return report_from(opened, number, config)
 
 
@@ -135,12 +133,11 @@ def _listed(found: Iterable[Blocker]) -> str:
     return "; ".join(f"run {item.run}: {item.what} {item.id}" for item in found[:10]) + more
 
 
-def _free_id(opened: Store, row: OneMerge) -> str:
-    """Return the id of an absorbed record, or one from its digest where a memory of its match scope has that."""
-    if not any(memory.id == row.id and memory.scope == row.scope for memory in opened.by_id(row.id)):
-        return row.id
-    outcome = validate_memory(row.record)
-    if outcome.memory is None:
-        raise ConfigError(f"the record absorbed as {row.id!r} does not validate any more: run `membatch check`")
-    record = fingerprint.record_json(outcome.memory)
-    return fingerprint.id_from_digest(row.scope, fingerprint.digest(outcome.memory, record, odd_numbers=True))
+def _free_id(opened: Store, row: OneMerge, merge: int) -> str:
+    """Return the id of what a merge absorbed, or where that is taken one from its digest, or one made of that."""
+    if row.digest is None:
+        raise ConfigError(f"nothing is known of what merge {merge} absorbed: run `membatch check`")
+    identity, another = row.id, fingerprint.id_from_digest(row.scope, row.digest)
+    while opened.is_taken(identity, row.scope, merge):
+        identity, another = another, fingerprint.uuid5(row.scope, "taken", another)
+    return identity

@@ -138,5 +138,4 @@ def _change(store: Store, config: Config, change: Callable[[Any], None]) -> int:
     run = store.begin_run(kind="review", parent=None, format="", sources='{"files":[]}', config=settings)
     with store.changes(run) as changes:
         change(changes)
-    store.finish_run(run, "done", "{}")
     return run

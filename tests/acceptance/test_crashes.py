@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from membatch import StoreBusyError, process
+from membatch import Config, StoreBusyError, check, process
+from membatch.runs import list_runs
 from tests.laws.data import memory_data
 
 from .command import membatch
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def many_records(path: Path, count: int) -> Path:
@@ -125,3 +128,43 @@ def test_a_holder_whose_lease_was_taken_over_cannot_commit(tmp_path: Path) -> No
     with pytest.raises(StoreBusyError, match="taken over"):
         process([{"summary": "a"}, {"summary": "b"}], config=config, observers=[takes_over])
     assert sqlite3.connect(path).execute("SELECT count(*) FROM memory").fetchone() == (1,)
+
+
+CHANGES = {
+    "review": "from membatch.review import accept; accept(1, config=config)",
+    "undo": "membatch.undo(1, store=config.store)",
+    "unmerge": "membatch.unmerge(1, store=config.store)",
+    "forget": "membatch.forget('b', store=config.store)",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("after", [False, True])
+def test_a_change_that_is_killed_says_whether_it_happened(change: str, after: bool, tmp_path: Path) -> None:
+    config = Config(store=f"sqlite:///{tmp_path}/a.db")
+    texts = [f"Bo {how} at home in the old house by the sea" for how in ("never sings", "always sings")]
+    process(
+        [{"id": name, "summary": text} for name, text in zip("abc", [texts[0], texts[1], f"{texts[1]}."], strict=True)],
+        config=config,
+    )
+    before = memory_data(tmp_path / "a.db")
+    program = f"""
+import os, signal
+from tests.faults.watch import on_statement
+import membatch
+config = membatch.Config(store={config.store!r})
+seen = []
+def watch(sql):
+    seen.append(sql)
+    is_ending = any(text.startswith("INSERT INTO batch") for text in seen)
+    if is_ending and {"seen[-2] == 'COMMIT'" if after else "sql == 'COMMIT'"}:
+        os.kill(os.getpid(), signal.SIGKILL)
+on_statement(watch)
+{CHANGES[change]}
+"""
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True)
+    assert ended.returncode in ((-9, 0) if after else (-9,)), ended.stderr
+    status = list_runs(config.store)[-1]["status"]
+    has_happened = memory_data(tmp_path / "a.db") != before
+    assert (status, has_happened) == (("done", True) if after else ("interrupted", False))
+    assert check(config.store).is_whole

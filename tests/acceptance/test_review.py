@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from membatch import Config, ConfigError, Report, check, process, unmerge
+from membatch import Config, ConfigError, Report, check, forget, history, process, undo, unmerge
 from membatch.config import DedupSettings
 from membatch.review import accept, accept_all, open_pairs, reject
 
@@ -124,3 +125,93 @@ def test_the_list_marks_every_word_that_differs_and_escapes_what_would_move_the_
     assert "my [mother] died in" in text
     assert "my [father] died in" in text
     assert "\x1b" not in text
+
+
+TEA = [
+    {"id": "o", "summary": "Anna never drinks black tea in the old house by the sea"},
+    {"id": "y", "summary": "Anna always drinks black tea in the old house by the sea"},
+    {"id": "z", "summary": "Anna always drinks black tea in the old house by the sea."},
+]
+
+
+@pytest.mark.parametrize("takes_back", [lambda store: unmerge(2, store=store), lambda store: undo(2, store=store)])
+def test_duplicates_that_came_since_go_with_the_memory_that_knows_them(
+    config: Config, takes_back: Callable[[str], Report]
+) -> None:
+    load(config, *TEA)  # y absorbs z
+    accept(1, config=config)
+    assert load(config, *TEA).counts.duplicates == 3
+    takes_back(config.store)
+    assert check(config.store).is_whole
+    assert pairs(config) == [("o", "y")]
+    assert load(config, *TEA).counts.duplicates == 3
+
+
+def ids(config: Config) -> list[str]:
+    shown = membatch("export", "--store", config.store, folder=Path.cwd()).stdout.splitlines()
+    return [json.loads(line)["id"] for line in shown]
+
+
+def test_what_was_unmerged_is_undone_with_its_load_though_its_survivor_is_forgotten(config: Config) -> None:
+    b = {"id": "b", "summary": "Bo sings."}
+    load(config, {"id": "a", "summary": "Bo sings"}, b, b)
+    unmerge(1, store=config.store)
+    load(config, b)
+    forget("a", store=config.store)
+    assert ids(config) == ["b"]
+    with pytest.raises(ConfigError, match=r"run 2: unmerge \(forgotten\); run 3: duplicate b"):
+        undo(1, store=config.store)
+    undo(1, store=config.store, cascade=True)
+    assert ids(config) == []
+    assert check(config.store).is_whole
+
+
+def test_an_unmerge_is_undone_with_the_run_of_its_merge_only(config: Config) -> None:
+    load(config, {"id": "a", "summary": "Bo sings"})
+    load(config, {"id": "b", "summary": "Bo sings."})
+    load(config, {"id": "c", "summary": "Bo sings .", "tags": ["t"]})
+    unmerge(2, store=config.store)
+    unmerge(1, store=config.store)
+    undo(3, store=config.store, cascade=True)
+    assert ids(config) == ["a", "b"]
+    assert check(config.store).is_whole
+
+
+def test_a_memory_whose_id_is_taken_meanwhile_comes_back_under_one_from_its_digest(config: Config) -> None:
+    load(config, *TEA[:2])
+    before = ids(config)
+    accept(1, config=config)
+    load(config, {"id": "y", "summary": "Something else entirely"})
+    with pytest.raises(ConfigError, match="run 3: id y"):
+        undo(2, store=config.store)
+    unmerge(1, store=config.store)
+    assert check(config.store).is_whole
+    assert ids(config)[0] == "o"
+    assert ids(config)[2] == "y"
+    assert ids(config)[1] not in ("o", "y")
+    assert load(config, TEA[1]).counts.duplicates == 1
+    undo(2, store=config.store, cascade=True)
+    assert ids(config) == before
+    assert load(config, {**TEA[1], "tags": ["t"]}).counts.merged == 1  # found by its id again
+    assert check(config.store).is_whole
+
+
+def test_an_id_that_an_undo_would_bring_back_is_not_given_away(config: Config) -> None:
+    lake = "Bo {} swims in the cold blue lake behind the red house"
+    load(config, *TEA[:2], {"id": "p", "summary": lake.format("never")})
+    accept(1, config=config)
+    load(config, {"id": "y", "summary": lake.format("always")})
+    accept(2, config=config)
+    unmerge(1, store=config.store)
+    undo(4, store=config.store)
+    assert check(config.store).is_whole
+    assert (ids(config)[2:], len(ids(config))) == (["p", "y"], 4)
+
+
+def test_an_id_from_the_digest_that_is_taken_too_leads_to_a_further_one(config: Config) -> None:
+    load(config, {"id": "a", "summary": "Bo sings"}, {"summary": "Bo sings."})
+    taken = history("a", store=config.store)["merges"][0]["id"]
+    load(config, {"id": taken, "summary": "Something else"})
+    unmerge(1, store=config.store)
+    assert check(config.store).is_whole
+    assert len(set(ids(config))) == 3

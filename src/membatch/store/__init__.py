@@ -141,15 +141,13 @@ class ReviewRow(NamedTuple):
 
 
 class OneMerge(NamedTuple):
-    """A merge by its number: its memory, run, absorbed id and record, whether a review made it, who took it back."""
+    """A merge by its number: its run, the absorbed id and digest, its match scope, and who took it back."""
 
-    memory: MemoryKey
     run: int
     id: str
-    record: str
-    is_review: bool
     unmerged_in: int | None
     scope: str
+    digest: Digest | None
 
 
 class Blocker(NamedTuple):
@@ -210,7 +208,7 @@ class ChangeTransaction(Protocol):
         """Merge the younger memory of a pair, whose record is given, into the older as the step says."""
 
     def unmerge(self, merge: int, identity: str, id_hash: int) -> None:
-        """Take one merge back; what it absorbed is a memory again, with the id and its hash unless a review had it."""
+        """Take one merge back; what it absorbed is a memory again, with the id and its hash."""
 
     def forget(self, memory: MemoryKey, said: Said) -> None:
         """Remove a memory and all that was kept of it, also where rejects and wrappers say what it said."""
@@ -288,7 +286,7 @@ class Store(Protocol):
         """Return the first characters of memories' summaries: memory, the run that made it, text."""
 
     def changes(self, run: int) -> AbstractContextManager[ChangeTransaction]:
-        """Open the one transaction of a run that is no load: an undo or a review."""
+        """Open the one transaction of a run that is no load: a review, undo, unmerge or forget, which ends in it."""
 
     def reviews(self, state: str) -> list[ReviewRow]:
         """Return the pairs in a state, with both memories, the oldest first."""
@@ -298,6 +296,12 @@ class Store(Protocol):
 
     def merge(self, merge: int) -> OneMerge | None:
         """Return a merge by its number."""
+
+    def is_taken(self, identity: str, scope: str, merge: int) -> bool:
+        """Return whether an id belongs to another memory than the one that a merge absorbed.
+
+        One that a review merged away counts too, since an undo brings it back.
+        """
 
     def after_merge(self, merge: int) -> list[Blocker]:
         """Return what names the memory of a merge later than the merge did."""

@@ -15,7 +15,7 @@ import msgspec
 from membatch.errors import CODES
 from membatch.patch import Document, apply
 from membatch.plan import MemoryKey, Merge, StoredRow
-from membatch.store import ChangeTally, Said
+from membatch.store import ChangeTally, Said, now
 from membatch.store.queries import query
 from membatch.store.rows import encode_record
 
@@ -36,7 +36,15 @@ _UNDO: Final = (
 )
 
 # In this order too.
-_FORGET: Final = ("forget_reviews", "forget_fingerprints", "forget_duplicates", "forget_merges", "forget_memory")
+_FORGET: Final = (
+    "clear_closing",
+    "forget_reverses",
+    "forget_reviews",
+    "forget_fingerprints",
+    "forget_duplicates",
+    "forget_merges",
+    "forget_memory",
+)
 
 _MOST_TAKEN_BACK: Final = 1000  # survivors that an undo holds before it writes them
 
@@ -59,12 +67,14 @@ class Changes:
         self._execute(query("insert_batch"), (self._batch, run, 1, "{}", "{}"))
 
     def close(self) -> None:
-        """Write down what was done."""
+        """Write down what was done, and that the run has ended: either both happened or neither did."""
         text = msgspec.json.encode(self.tally).decode()
         self._execute("UPDATE batch SET tally = ? WHERE batch = ?", (text, self._batch))
+        self._execute(query("finish_run"), ("done", now(), "{}", self._run))
 
     def undo(self, runs: Iterable[int]) -> None:
         """Take the rows of runs out again, those given first first."""
+        self._execute("PRAGMA defer_foreign_keys = ON")  # a memory may go before its duplicates, which came before it
         for run in runs:
             self.tally.undone.append(run)
             for (merge,) in self._execute(query("merges_to_undo"), (run,)).fetchall():
@@ -74,6 +84,8 @@ class Changes:
                 if moved is not None:
                     self._return(MemoryKey(memory), msgspec.json.decode(moved))
             self._write_back()
+            for (moved,) in self._execute(query("moved_by"), (run,)).fetchall():
+                self._name(msgspec.json.decode(moved))
             for name in _UNDO:
                 self._execute(query(name), (run,))
 
@@ -134,14 +146,13 @@ class Changes:
         self._take_back(MemoryKey(older), reverse, stated)
         self._write_back()
         if moved is not None:
-            self._return(MemoryKey(older), msgspec.json.decode(moved))
+            self._return(MemoryKey(older), _named(msgspec.json.decode(moved), identity, id_hash))
             execute(query("unmerge_decisions"))
         else:
-            _, _, _, record, _, _, scope = execute(query("merge"), (merge,)).fetchone()
             key = execute(query("next_keys")).fetchone()[0]
             execute(query("unmerge_superseded"), (merge,))
             execute(query("unmerge_closed"), (merge,))
-            execute(query("insert_memory"), (key, identity, scope, self._batch, None, record))
+            execute(query("unmerge_memory"), (key, identity, self._batch, merge))
             execute(query("unmerge_fingerprint"), (key, id_hash, older, merge))
             execute(query("unmerge_duplicates"), (key, older))
             self.tally.unmerged += 1
@@ -166,11 +177,14 @@ class Changes:
     def forget(self, memory: MemoryKey, said: Said) -> None:
         """Remove a memory and all that was kept of it, also where rejects and wrappers say what it said."""
         execute = self._execute
-        for table, batch, count in execute(query("forgotten_rows"), (memory,)).fetchall():
+        execute(query("begin_forgotten"))
+        execute(query("clear_forgotten"))
+        execute(query("note_forgotten"), {"memory": memory})
+        for table, batch, count in execute(query("forgotten_rows"), {"memory": memory}).fetchall():
             self._removed(batch, table, count)
-        execute(query("clear_closing"), (memory,))
         for name in _FORGET:
-            execute(query(name), (memory,))
+            execute(query(name), {"memory": memory})
+        execute(query("clear_forgotten"))
         for reject, batch, code, message, exception, raw in self._rejects():
             if said.is_said_by(raw):
                 execute(query("forget_reject"), (reject,))
@@ -208,8 +222,24 @@ class Changes:
             execute(query("return_merge"), (younger, merge))
         for duplicate in moved["duplicates"]:
             execute(query("return_duplicate"), (younger, duplicate))
+        execute(query("return_later_duplicates"), (younger, older))
         for review, one, other, state, closed_by in moved["reviews"]:
             execute(query("move_review"), (one, other, state, closed_by, review))
+
+    def _name(self, moved: dict[str, Any]) -> None:
+        """Give a memory that came back from a review under another id its own again."""
+        younger, identity = moved["memory"][:2]
+        self._execute(query("rename_memory"), (identity, younger))
+        for number, _, id_hash in moved["fingerprints"]:
+            if number == 0:
+                self._execute(query("rename_fingerprint"), (id_hash, younger))
+
+
+def _named(moved: dict[str, Any], identity: str, id_hash: int) -> dict[str, Any]:
+    """Return what a review moved, under an id."""
+    key, _, *rest = moved["memory"]
+    fingerprints = [[number, founder, known if number else id_hash] for number, founder, known in moved["fingerprints"]]
+    return {**moved, "memory": [key, identity, *rest], "fingerprints": fingerprints}
 
 
 def _meaning(code: str) -> str:

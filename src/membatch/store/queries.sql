@@ -218,17 +218,42 @@ CREATE TEMP TABLE IF NOT EXISTS touched (memory INTEGER PRIMARY KEY);
 -- name: clear_touched: before the next undo
 DELETE FROM touched;
 
--- name: touch: the memories that a run made or changed, by load, merge or hold, and what was unmerged from these
+-- name: touch: memories that a run made or changed by load, merge or hold, what was unmerged, what came back renamed
 INSERT OR IGNORE INTO touched
 SELECT memory FROM memory JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT memory FROM merge JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT older FROM review JOIN batch USING (batch) WHERE run = ?1
 UNION SELECT memory FROM merge
 WHERE moved IS NOT NULL AND moved ->> '$.memory[3]' IN (SELECT batch FROM batch WHERE run = ?1)
-UNION SELECT memory FROM merge WHERE unmerged_in = ?1
+UNION SELECT memory FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE kind = 'unmerge' AND parent = ?1
 UNION SELECT memory.memory FROM merge JOIN batch USING (batch)
-JOIN batch AS taken_back ON taken_back.run = unmerged_in JOIN memory ON memory.batch = taken_back.batch
-WHERE batch.run = ?1;
+JOIN memory ON memory.memory = moved ->> '$.memory[0]'
+WHERE run = ?1 AND moved IS NOT NULL AND memory.id <> merge.id
+UNION SELECT again.memory FROM merge JOIN batch USING (batch)
+JOIN merge AS again ON again.moved ->> '$.memory[0]' = merge.moved ->> '$.memory[0]'
+WHERE run = ?1 AND merge.moved IS NOT NULL AND again.moved IS NOT NULL AND again.unmerged_in IS NULL AND again.id <> merge.id;
+
+-- name: takes_away: whether reviews of a run took memories away
+SELECT 1 FROM merge JOIN batch USING (batch) WHERE run = ? AND moved IS NOT NULL LIMIT 1;
+
+-- name: id_blockers: ids that memories of a later run have, and which would be taken if those came back
+SELECT 'id', named.id FROM (
+    SELECT id, match_scope, batch FROM memory
+    UNION ALL SELECT moved ->> '$.memory[1]', moved ->> '$.memory[2]', moved ->> '$.memory[3]' FROM merge
+    WHERE moved IS NOT NULL AND unmerged_in IS NULL
+) AS named JOIN batch USING (batch)
+WHERE run = ?1 AND (named.id, named.match_scope) IN (
+    SELECT moved ->> '$.memory[1]', moved ->> '$.memory[2]' FROM merge JOIN batch USING (batch)
+    WHERE run = ?2 AND moved IS NOT NULL
+)
+LIMIT 20;
+
+-- name: is_taken: whether an id belongs to a memory, or to another one that a review took away and an undo brings back
+SELECT EXISTS (SELECT 1 FROM memory WHERE id = ?1 AND match_scope = ?2) OR EXISTS (
+    SELECT 1 FROM merge WHERE moved IS NOT NULL
+    AND moved ->> '$.memory[1]' = ?1 AND moved ->> '$.memory[2]' = ?2
+    AND moved ->> '$.memory[0]' IS NOT (SELECT own.moved ->> '$.memory[0]' FROM merge AS own WHERE own.merge = ?3)
+);
 
 -- name: blockers: what a later run did that names a touched memory
 SELECT 'merge', id FROM merge JOIN batch USING (batch) WHERE run = ?1 AND memory IN (SELECT memory FROM touched)
@@ -239,16 +264,17 @@ UNION ALL
 SELECT 'decision', 'review ' || review FROM review
 WHERE decided_in = ?1 AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
 UNION ALL
-SELECT 'unmerge', id FROM merge WHERE unmerged_in = ?1 AND memory IN (SELECT memory FROM touched)
+SELECT 'unmerge', coalesce((SELECT id FROM merge WHERE unmerged_in = ?1), '(forgotten)') FROM run
+WHERE run = ?1 AND kind = 'unmerge' AND parent = ?2
 UNION ALL
 SELECT 'duplicate', duplicate.id FROM duplicate JOIN batch USING (batch)
 WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
     SELECT digest FROM fingerprint
     WHERE memory IN (SELECT memory FROM touched) AND (
-        number IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?2)
+        number IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?2 AND moved IS NULL)
         OR (number = 0 AND memory IN (
             SELECT memory FROM memory JOIN batch USING (batch)
-            WHERE run = ?2 OR run IN (SELECT unmerged_in FROM merge JOIN batch AS mine USING (batch) WHERE mine.run = ?2)
+            WHERE run = ?2 OR run IN (SELECT run FROM run WHERE kind = 'unmerge' AND parent = ?2)
         ))
     )
 )
@@ -259,6 +285,16 @@ SELECT merge.merge FROM merge
 JOIN batch USING (batch) JOIN memory USING (memory) JOIN batch AS born ON born.batch = memory.batch
 WHERE batch.run = ?1 AND born.run <> ?1 AND unmerged_in IS NULL
 ORDER BY merge.merge DESC;
+
+-- name: moved_by: the memories that a run's reviews took away and that came back since, the newest first
+SELECT moved FROM merge JOIN batch USING (batch)
+WHERE run = ? AND moved IS NOT NULL AND unmerged_in IS NOT NULL ORDER BY merge DESC;
+
+-- name: rename_memory: a memory has another id
+UPDATE memory SET id = ? WHERE memory = ?;
+
+-- name: rename_fingerprint: and is found by it
+UPDATE fingerprint SET id_hash = ? WHERE memory = ? AND number = 0;
 
 -- name: merge_to_undo: how one merge is taken back
 SELECT memory, reverse, stated_before, moved FROM merge WHERE merge = ?;
@@ -403,6 +439,10 @@ UPDATE merge SET memory = ? WHERE merge = ?;
 -- name: return_duplicate: a duplicate goes back to its memory
 UPDATE duplicate SET memory = ? WHERE duplicate = ?;
 
+-- name: return_later_duplicates: what was known since by what a memory knows again goes with it
+UPDATE duplicate SET memory = ?1
+WHERE memory = ?2 AND digest IN (SELECT digest FROM fingerprint WHERE memory = ?1);
+
 -- name: facts: all facts about the store
 SELECT name, value FROM meta;
 
@@ -477,40 +517,62 @@ FROM merge LEFT JOIN fingerprint ON fingerprint.memory = merge.memory AND number
 WHERE unmerged_in IS NULL
 ORDER BY merge.memory DESC, merge DESC;
 
+-- name: begin_forgotten: where the merges go that are to be forgotten
+CREATE TEMP TABLE IF NOT EXISTS forgotten (merge INTEGER PRIMARY KEY);
+
+-- name: clear_forgotten: before the next memory is forgotten
+DELETE FROM forgotten;
+
+-- name: note_forgotten: what a memory absorbed, and all taken back that once held it: by itself, or in another memory
+INSERT INTO forgotten
+WITH RECURSIVE born (memory, batch) AS (
+    SELECT memory, batch FROM memory WHERE memory = :memory
+    UNION ALL SELECT moved ->> '$.memory[0]', moved ->> '$.memory[3]' FROM merge
+    WHERE memory = :memory AND moved IS NOT NULL AND unmerged_in IS NULL
+), holding (merge, unmerged_in) AS (
+    SELECT merge, unmerged_in FROM merge WHERE unmerged_in IN (
+        SELECT run FROM born JOIN batch USING (batch) JOIN run USING (run) WHERE kind = 'unmerge'
+    )
+    UNION SELECT merge, unmerged_in FROM merge
+    WHERE moved IS NOT NULL AND moved ->> '$.memory[0]' IN (SELECT memory FROM born) AND unmerged_in IS NOT NULL
+    UNION SELECT later.merge, later.unmerged_in FROM holding JOIN merge AS later
+    WHERE later.moved IS NOT NULL AND later.unmerged_in < holding.unmerged_in
+    AND holding.merge IN (SELECT value FROM json_each(later.moved, '$.merges'))
+)
+SELECT merge FROM holding UNION SELECT merge FROM merge WHERE memory = :memory;
+
 -- name: clear_closing: pairs that a merge closed, now that it is forgotten
-UPDATE review SET closed_by = NULL
-WHERE closed_by IN (SELECT merge FROM merge WHERE memory = ?1) AND older <> ?1 AND younger <> ?1;
+UPDATE review SET closed_by = NULL WHERE closed_by IN (SELECT merge FROM forgotten);
 
 -- name: forgotten_rows: the rows of a memory by table and batch, those of memories that a review moved into it too
-SELECT 'memory', batch, count(*) FROM memory WHERE memory = ?1 GROUP BY 2
+SELECT 'memory', batch, count(*) FROM memory WHERE memory = :memory GROUP BY 2
 UNION ALL SELECT 'memory', moved ->> '$.memory[3]', count(*) FROM merge
-WHERE memory = ?1 AND moved IS NOT NULL AND unmerged_in IS NULL GROUP BY 2
-UNION ALL SELECT 'merge', batch, count(*) FROM merge WHERE memory = ?1 OR unmerged_in IN (
-    SELECT run FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE memory = ?1 AND kind = 'unmerge'
-    UNION SELECT run FROM merge AS accepted JOIN batch ON batch.batch = accepted.moved ->> '$.memory[3]'
-    JOIN run USING (run) WHERE accepted.memory = ?1 AND accepted.moved IS NOT NULL AND kind = 'unmerge'
-) GROUP BY 2
-UNION ALL SELECT 'duplicate', batch, count(*) FROM duplicate WHERE memory = ?1 GROUP BY 2
-UNION ALL SELECT 'review', batch, count(*) FROM review WHERE older = ?1 OR younger = ?1 GROUP BY 2;
+WHERE memory = :memory AND moved IS NOT NULL AND unmerged_in IS NULL GROUP BY 2
+UNION ALL SELECT 'merge', batch, count(*) FROM merge WHERE merge IN (SELECT merge FROM forgotten) GROUP BY 2
+UNION ALL SELECT 'duplicate', batch, count(*) FROM duplicate WHERE memory = :memory GROUP BY 2
+UNION ALL SELECT 'review', batch, count(*) FROM review WHERE older = :memory OR younger = :memory GROUP BY 2;
 
--- name: forget_reviews: the pairs that name a memory
-DELETE FROM review WHERE older = ?1 OR younger = ?1;
-
--- name: forget_fingerprints: what led to it
-DELETE FROM fingerprint WHERE memory = ?1;
-
--- name: forget_duplicates: the records that it was known for
-DELETE FROM duplicate WHERE memory = ?1;
-
--- name: forget_merges: what it absorbed, and what it was unmerged from
-DELETE FROM merge WHERE memory = ?1 OR unmerged_in IN (
-    SELECT run FROM memory JOIN batch USING (batch) JOIN run USING (run) WHERE memory = ?1 AND kind = 'unmerge'
-    UNION SELECT run FROM merge AS accepted JOIN batch ON batch.batch = accepted.moved ->> '$.memory[3]'
-    JOIN run USING (run) WHERE accepted.memory = ?1 AND accepted.moved IS NOT NULL AND kind = 'unmerge'
+-- name: forget_reverses: what merges changed while such a one stood, and were taken back before it, quotes it
+UPDATE merge SET reverse = '[]', conflicts = '[]', stated_before = NULL
+WHERE unmerged_in IS NOT NULL AND EXISTS (
+    SELECT 1 FROM forgotten JOIN merge AS older USING (merge)
+    WHERE older.memory = merge.memory AND older.merge < merge.merge AND merge.unmerged_in < older.unmerged_in
 );
 
+-- name: forget_reviews: the pairs that name a memory
+DELETE FROM review WHERE older = :memory OR younger = :memory;
+
+-- name: forget_fingerprints: what led to it
+DELETE FROM fingerprint WHERE memory = :memory;
+
+-- name: forget_duplicates: the records that it was known for
+DELETE FROM duplicate WHERE memory = :memory;
+
+-- name: forget_merges: what it absorbed, and what held it
+DELETE FROM merge WHERE merge IN (SELECT merge FROM forgotten);
+
 -- name: forget_memory: the memory itself
-DELETE FROM memory WHERE memory = ?1;
+DELETE FROM memory WHERE memory = :memory;
 
 -- name: all_rejects: rejects after one, in order; few at a time, for each may be large
 SELECT reject, batch, code, message, exception, raw FROM reject WHERE reject > ? ORDER BY reject LIMIT 20;
@@ -527,9 +589,10 @@ SELECT run, sources FROM run WHERE sources LIKE '%"rest":%';
 -- name: set_sources: what a run read, without what is forgotten
 UPDATE run SET sources = ? WHERE run = ?;
 
--- name: merge: one merge, with the run that made it and the match scope of its memory
-SELECT merge.memory, run, merge.id, merge.record, moved IS NOT NULL, unmerged_in, match_scope
-FROM merge JOIN batch USING (batch) JOIN memory USING (memory) WHERE merge = ?;
+-- name: merge: one merge, with the run that made it, the match scope of its memory and the digest that it absorbed
+SELECT run, merge.id, unmerged_in, memory.match_scope, digest
+FROM merge JOIN batch USING (batch) JOIN memory USING (memory)
+LEFT JOIN fingerprint ON fingerprint.memory = merge.memory AND fingerprint.number = merge WHERE merge = ?;
 
 -- name: after_merge: what names a memory later than one of its merges
 SELECT run, 'merge', newer.id FROM merge AS old JOIN merge AS newer ON newer.memory = old.memory
@@ -546,6 +609,10 @@ WHERE old.merge = ?1 AND state = 'rejected' AND decided_in > run;
 
 -- name: mark_unmerged: a merge was taken back
 UPDATE merge SET unmerged_in = ? WHERE merge = ?;
+
+-- name: unmerge_memory: the record that a merge absorbed is a memory
+INSERT INTO memory (memory, id, match_scope, batch, record)
+SELECT ?1, ?2, match_scope, ?3, merge.record FROM merge JOIN memory USING (memory) WHERE merge = ?4;
 
 -- name: unmerge_superseded: fingerprints that a replacement had put aside lead by content again
 UPDATE fingerprint SET superseded_by = NULL WHERE superseded_by = ?;

@@ -146,6 +146,11 @@ class Reading:
             row = self._connection.execute(query("merge"), (merge,)).fetchone()
         return None if row is None else OneMerge(*row)
 
+    def is_taken(self, identity: str, scope: str, merge: int) -> bool:
+        """Return whether an id belongs to another memory than the one that a merge absorbed."""
+        with ours():
+            return bool(self._connection.execute(query("is_taken"), (identity, scope, merge)).fetchone()[0])
+
     def after_merge(self, merge: int) -> list[Blocker]:
         """Return what names the memory of a merge later than the merge did."""
         with ours():
@@ -163,7 +168,12 @@ class Reading:
             execute(query("begin_touched"))
             execute(query("clear_touched"))
             execute(query("touch"), (run,))
-            return [Blocker(other, *row) for other in later for row in execute(query("blockers"), (other, run))]
+            names = ["blockers"]
+            if execute(query("takes_away"), (run,)).fetchone():  # it looks through all memories
+                names.append("id_blockers")
+            return [
+                Blocker(other, *row) for other in later for name in names for row in execute(query(name), (other, run))
+            ]
 
     def reviews(self, state: str) -> list[ReviewRow]:
         """Return the pairs in a state, with both memories, the oldest first."""

@@ -358,7 +358,7 @@ class SqliteStore(Reading):
 
     @contextmanager
     def changes(self, run: int) -> Iterator[Changes]:
-        """Open the one transaction of a run that is no load: an undo or a review."""
+        """Open the one transaction of a run that is no load, in which it also ends."""
         with self._block():
             changes = Changes(self._connection, self.fetch, run)
             yield changes
