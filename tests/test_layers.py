@@ -14,6 +14,7 @@ RANKS = {
     "layout": 0,
     "memory": 0,
     "patch": 0,
+    "signals": 0,
     "terminal": 0,
     "cells": 1,
     "config": 1,

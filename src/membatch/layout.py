@@ -17,14 +17,16 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Where the items of a format stand, if not as lines, array elements or rows alone.
 
     `members` are JSON pointers of the arrays in a wrapper object whose elements are the items; an object with one
-    of the `own` names is an item itself where these are empty. Of a folder or an archive only files of these `names`
-    (globs) are read. `suffixes` are kinds of text file that this format reads; such a file is one item, its text, or
-    with `lines` each of its lines is. `columns` name the cells of a table that has no first row for it, if it is a
-    file of the `unnamed` kinds; not `quoted` means that quotes in cells are nothing special.
+    of the `own` names is an item itself where these are empty, a file's with one of the `alone` names in any case.
+    Of a folder or an archive only files of these `names` (globs) are read. `suffixes` are kinds of text file that
+    this format reads; such a file is one item, its text, or with `lines` each of its lines is. `columns` name the
+    cells of a table that has no first row for it, if it is a file of the `unnamed` kinds; not `quoted` means that
+    quotes in cells are nothing special.
     """
 
     members: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
     lines: bool = False

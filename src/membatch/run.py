@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing
+import os
 import random
 import signal
 import sys
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
+from membatch import signals
 from membatch.config import Config, ToleranceSettings
 from membatch.decide import Rules, UndecidedError, decide
 from membatch.errors import Category, RefusedError, SurroundingsError, TransientError
@@ -145,11 +148,13 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[Stop]:
-        """Listen for SIGINT and SIGTERM inside the block, where the thread may."""
+        """Listen inside the block, where the thread may; a hangup that `nohup` has switched off stays so."""
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
-        before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        hangup = getattr(signal, "SIGHUP", None)
+        heard = [number for number in signals.ENDING if number != hangup or signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._receive) for number in heard}
         try:
             yield self
         finally:
@@ -159,8 +164,7 @@ class Stop:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         # What is raised in a callback of the collector is lost; it runs just before `requested` is looked at.
         if self.requested and (frame is None or frame.f_code is not COLLECTING):
-            for listened in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(listened, signal.SIG_IGN)  # more of them would only break what tidies up
+            signals.ignore()
             raise KeyboardInterrupt
         self.requested = True
 
@@ -214,8 +218,17 @@ def _start_worker(prepare: Prepare) -> None:
     global _worker
     _worker = prepare
     gc.disable()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides when to end
+    signals.ignore()  # the main process decides when to end
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # where one worker has died, the pool ends the others by it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker when the main process is gone, however it went: it would wait for ever, and hold its locks."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _in_worker(raw: RawBatch) -> Batch:

@@ -149,3 +149,21 @@ def test_files_are_private_to_the_user(tmp_path: Path) -> None:
     membatch("run", "in.jsonl", "--strategy", "exact", "--report", "report.json", folder=tmp_path)
     for name in ("memories.db", "memories.db.lock", "report.json"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0, name
+
+
+@pytest.mark.parametrize("name", ["memories", "records", "data", "items", "results"])
+def test_an_object_with_one_list_of_records_gives_the_records_of_the_list(name: str, tmp_path: Path) -> None:
+    document = b'{"count": 2, "%s": [%s,\n %s]}' % (name.encode(), GOOD, ALSO_GOOD)
+    (tmp_path / "in.json").write_bytes(document)
+    result = membatch("run", "in.json", "--json", "--strategy", "exact", folder=tmp_path)
+    assert (result.returncode, report_of(result)["counts"]["inserted"]) == (0, 2)
+    piped = membatch("run", "-", "--json", "--strategy", "exact", folder=tmp_path, stdin=document)
+    assert report_of(piped)["counts"]["duplicates"] == 2
+
+
+def test_a_record_that_has_such_a_list_itself_is_one_record(tmp_path: Path) -> None:
+    (tmp_path / "in.json").write_bytes(b'{"items": [{"summary": "inside"}, {"x": 1}], "summary": "the record"}')
+    result = membatch("run", "in.json", "--json", "--strategy", "exact", folder=tmp_path)
+    assert (result.returncode, report_of(result)["counts"]["inserted"]) == (0, 1)
+    kept = membatch("export", folder=tmp_path).stdout
+    assert b'"metadata":{"items":[{"summary":"inside"},{"x":1}]},"summary":"the record"' in kept

@@ -271,3 +271,14 @@ def on_a_terminal(*arguments: str, columns: int, folder: Path) -> list[str]:
             text += some
     os.close(ours)
     return text.decode().replace("\r\n", "\n").splitlines()
+
+
+def test_rejects_without_a_run_are_those_of_the_latest_that_read_records(tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", {"summary": ""}, {"summary": "fine"})
+    membatch("run", "in.jsonl", "--strategy", "exact", folder=tmp_path)
+    lines(tmp_path / "more.jsonl", {"summary": "more"})
+    membatch("run", "more.jsonl", "--strategy", "exact", folder=tmp_path)
+    membatch("undo", "2", folder=tmp_path)
+    result = membatch("rejects", folder=tmp_path)
+    assert json.loads(result.stdout)["run"] == 1
+    assert b"rejects of run 1" in result.stderr

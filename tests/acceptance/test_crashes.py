@@ -82,19 +82,69 @@ def test_kills_at_random_moments_leave_no_trace(seed: int, tmp_path: Path) -> No
     assert reports[0]["status"] == "done"
 
 
-def test_the_first_signal_ends_after_the_batch_in_hand_and_says_how_to_resume(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_ends_after_the_batch_in_hand_and_says_how_to_resume(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     many_records(tmp_path / "in.jsonl", 30_000)
     command = [sys.executable, "-m", "membatch.cli", "run", "in.jsonl", "--batch-size", "20", "--strategy", "exact"]
     running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
     while not (tmp_path / "memories.db-wal").exists():
         time.sleep(0.05)
     time.sleep(0.6)
-    running.send_signal(signal.SIGTERM)
+    running.send_signal(number)
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 130, errors
     assert b"membatch resume" in errors
     resumed = membatch("resume", "--json", "--batch-size", 5000, folder=tmp_path)
     assert json.loads(resumed.stdout)["counts"]["read"] == 30_000
+
+
+def children_of(process_id: int) -> list[int]:
+    found = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
+    return [int(child) for child in found.split()]
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux lists the children of a process")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_workers_end_with_the_run_that_started_them(number: signal.Signals, tmp_path: Path) -> None:
+    many_records(tmp_path / "in.jsonl", 30_000)
+    running = start(tmp_path, "run", "in.jsonl", "--batch-size", "20", "--workers", "3", "--strategy", "exact")
+    workers: list[int] = []
+    while len(workers) < 3:
+        assert running.poll() is None
+        time.sleep(0.05)
+        workers = children_of(running.pid)
+    time.sleep(0.5)
+    assert all(map(is_alive, workers))
+    running.send_signal(number)
+    running.communicate(timeout=60)
+    deadline = time.monotonic() + 20
+    while any(map(is_alive, workers)):
+        assert time.monotonic() < deadline, "workers are still alive"
+        time.sleep(0.05)
+    assert running.returncode == (130 if number == signal.SIGHUP else -number)
+    resumed = membatch("resume", "--json", "--batch-size", 5000, folder=tmp_path)
+    assert json.loads(resumed.stdout)["counts"]["read"] == 30_000
+
+
+def test_a_hangup_that_nohup_switched_off_ends_nothing(tmp_path: Path) -> None:
+    many_records(tmp_path / "in.jsonl", 6_000)
+    command = ["nohup", sys.executable, "-m", "membatch.cli", "run", "in.jsonl", "--batch-size", "20", "--quiet"]
+    running = subprocess.Popen([*command, "--strategy", "exact"], cwd=tmp_path, stderr=subprocess.PIPE)
+    while not (tmp_path / "memories.db-wal").exists():
+        time.sleep(0.05)
+    running.send_signal(signal.SIGHUP)
+    running.communicate(timeout=60)
+    assert running.returncode == 1  # it has bad records
+    assert json.loads(membatch("report", "--json", folder=tmp_path).stdout)["status"] == "done"
 
 
 def test_a_live_holder_of_the_lease_is_named(tmp_path: Path) -> None:

@@ -240,6 +240,28 @@ def test_what_was_read_of_a_plain_file_is_not_read_again(kind: str, tmp_path: Pa
     assert done == len(values)
 
 
+def test_a_damaged_row_group_of_parquet_costs_its_own_rows_and_says_which(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path, values = tmp_path / "in.parquet", [{"summary": f"number {number} {'x' * 50}"} for number in range(40)]
+    pq.write_table(pa.Table.from_pylist(values), path, row_group_size=10, use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    for group in (1, 3):
+        column = pq.ParquetFile(path).metadata.row_group(group).column(0)
+        at = column.data_page_offset
+        content[at : at + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    path.write_bytes(content)
+    found = items(path, size=7)
+    assert found == [*values[:10], "parquet-malformed", *values[20:30], "parquet-malformed"]
+    messages = [rejection.message for batch in batches(path, size=7) for rejection in batch.rejected.values()]
+    assert [message.partition(" were")[0] for message in messages] == ["rows 11 to 20", "rows 31 to 40"]
+    done = 0
+    for batch in batches(path, size=3):
+        done += len(batch.items)
+        assert items(path, after=batch.after) == found[done:]
+
+
 @pytest.mark.parametrize("kind", ["json", "csv", "parquet"])
 def test_a_chunk_of_long_rows_closes_at_its_bytes(kind: str, tmp_path: Path) -> None:
     values = [{"summary": f"{number} " + "x" * 1_000_000, "kind": "fact"} for number in range(20)]

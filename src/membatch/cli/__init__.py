@@ -7,7 +7,6 @@ trace. Heavy modules are imported where a command needs them, so that --help is 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final, NoReturn
 
 import click
 
+from membatch import signals
 from membatch.cli import change, load, look, settings
 from membatch.cli.commands import Commands, examples
 from membatch.errors import MembatchError
@@ -53,8 +53,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(prog_name="membatch", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # it is ending
+        signals.ignore()
         click.echo("membatch: interrupted at once; go on with `membatch resume`", err=True)
         code = 130
     except click.ClickException as error:

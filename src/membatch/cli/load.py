@@ -18,6 +18,7 @@ from membatch.cli.options import (
     reporting,
     say,
     settings_of,
+    tolerance,
     waiting,
 )
 
@@ -43,8 +44,9 @@ def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | 
     from membatch.runs.inputs import paths_of
 
     resolved, as_json, quiet = settings_of(flags)
-    check_report_file(report_file)
-    with shown(resolved.config, paths_of(sources, resolved.config), quiet=quiet) as observers:
+    paths = paths_of(sources, resolved.config)
+    check_report_file(report_file, resolved.config, paths)
+    with shown(resolved.config, paths, quiet=quiet) as observers:
         report = process(sources, config=resolved.config, dry_run=dry_run, wait=wait, observers=observers)
     return conclude(report, as_json, quiet, report_file)
 
@@ -62,7 +64,7 @@ def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None,
     from membatch.runs import resume as resume_run
 
     resolved, as_json, quiet = settings_of(flags)
-    check_report_file(report_file)
+    check_report_file(report_file, resolved.config)
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = resume_run(run_id, config=resolved.config, force=force, wait=wait, observers=observers)
     if report is None:
@@ -87,7 +89,7 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
     from membatch.runs import retry as retry_run
 
     resolved, as_json, quiet = settings_of(flags)
-    check_report_file(report_file)
+    check_report_file(report_file, resolved.config)
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = retry_run(run_id, config=resolved.config, format=format, wait=wait, observers=observers)
     return conclude(report, as_json, quiet, report_file)
@@ -103,9 +105,10 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
 def validate(sources: tuple[str, ...], report_file: str | None, **flags: Any) -> int:
     """Check the records of SOURCES without loading them."""
     from membatch.runs import validate as validate_sources
+    from membatch.runs.inputs import paths_of
 
     resolved, as_json, quiet = settings_of(flags)
-    check_report_file(report_file)
+    check_report_file(report_file, resolved.config, paths_of(sources, resolved.config))
     report = validate_sources(list(sources), config=resolved.config)
     return conclude(report, as_json, quiet, report_file)
 
@@ -122,6 +125,7 @@ def validate(sources: tuple[str, ...], report_file: str | None, **flags: Any) ->
 @per
 @click.option("--to-version", type=int, metavar="N", help="The schema version to write [the current one].")
 @click.option("--explain", "explained", type=int, metavar="N", help="Show the first N records before and after.")
+@tolerance
 @click.option("--redact", is_flag=True, default=None, help="No record content in the report.")
 @common
 def convert(
@@ -129,6 +133,7 @@ def convert(
 ) -> int:
     """Write the records that SOURCES hold to a file, as membatch."""
     from membatch.memory import SCHEMA_VERSION
+    from membatch.report.words import plural
     from membatch.runs import convert as convert_sources
 
     resolved, as_json, quiet = settings_of(flags)
@@ -140,7 +145,8 @@ def convert(
         return 0
     version = SCHEMA_VERSION if to_version is None else to_version
     report = convert_sources(list(sources), output, config=resolved.config, to_version=version)
-    say(f"wrote {report.counts.valid:,} records to {output}", quiet or as_json)
+    if report.status == "done":
+        say(f"wrote {plural(report.counts.valid, 'record')} to {output}", quiet or as_json)
     return conclude(report, as_json, quiet, None)
 
 

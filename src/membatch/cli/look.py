@@ -102,7 +102,7 @@ def report(run_id: int | None, output: str | None, **flags: Any) -> int:
     from membatch.runs import report as report_of_run
 
     resolved, as_json, quiet = settings_of(flags)
-    check_report_file(output)
+    check_report_file(output, resolved.config)
     found = report_of_run(run_id, store=resolved.config.store, redact=resolved.config.redact)
     if output is not None:
         write_report(found, output)
@@ -123,21 +123,27 @@ def report(run_id: int | None, output: str | None, **flags: Any) -> int:
 def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
     """Print the rejected records of a run and why, as JSON lines.
 
-    Without RUN, those of the latest run. Each line holds the raw record, its place, all field errors, advice.
+    Without RUN, those of the latest run that read records. Each line holds the raw record, its place, all
+    field errors, advice.
     """
-    from membatch.runs import list_rejects
+    from membatch.export import placed
+    from membatch.report.words import plural
+    from membatch.runs import check_output, list_rejects, run_of_rejects
 
     resolved, _, quiet = settings_of(flags)
-    lines = list_rejects(run_id, resolved.config.store)
+    store = resolved.config.store
+    run, sources = run_of_rejects(run_id, store)
+    lines = list_rejects(run, store)
     if output is None:
         for line in lines:
             show_json(line)
+        if run_id is None:
+            say(f"these are the rejects of run {run}", quiet)
         return 0
-    from membatch.export import placed
-
+    check_output(output, sources, store)
     with placed(Path(output)) as stream:
         count = sum(1 for line in lines if stream.write(line.encode() + b"\n"))
-    say(f"wrote {count:,} rejects to {output}", quiet)
+    say(f"wrote {plural(count, 'reject')} of run {run} to {output}", quiet)
     return 0
 
 
@@ -240,9 +246,11 @@ def check(**flags: Any) -> int:
 def export(output: str | None, shape: str, user: str | None, **flags: Any) -> int:
     """Write all memories, the oldest first, to load elsewhere."""
     from membatch.export import export as export_rows
-    from membatch.runs import open_once
+    from membatch.runs import check_output, open_once
 
     resolved, _, quiet = settings_of(flags)
+    if output is not None:
+        check_output(output, store=resolved.config.store)
     if user is not None and shape != "pam":
         raise click.UsageError("--user goes with --format pam")
     with open_once(resolved.config.store) as store:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from membatch.config import Resolved
+    from membatch.config import Config, Resolved
     from membatch.report import Report
 
 
@@ -38,6 +38,13 @@ common = _options(
 waiting = click.option("--wait", is_flag=True, help="Wait while another process writes to the store.")
 
 # Figures are read as text, so that a wrong one is explained by the settings, wherever it was given.
+tolerance = _options(
+    click.option("--max-errors", "tolerance__max_errors", metavar="N", help="Stop above N rejections."),
+    click.option(
+        "--max-error-rate", "tolerance__max_error_rate", metavar="R", help="Stop above this share of them [0.5]."
+    ),
+)
+
 batching = _options(
     click.option("--batch-size", "batch__size", metavar="N|auto", help="Records a transaction [auto]."),
     click.option("--workers", "batch__workers", metavar="N", help="Processes that prepare batches [1]."),
@@ -48,10 +55,7 @@ batching = _options(
         type=click.Choice(["record", "batch", "run"]),
         help="What a refused row costs: record, batch, run [record].",
     ),
-    click.option("--max-errors", "tolerance__max_errors", metavar="N", help="Stop above N rejections."),
-    click.option(
-        "--max-error-rate", "tolerance__max_error_rate", metavar="R", help="Stop above this share of them [0.5]."
-    ),
+    tolerance,
 )
 
 
@@ -125,11 +129,16 @@ def settings_of(flags: dict[str, Any]) -> tuple[Resolved, bool, bool]:
     return resolve(file, os.environ, flags), as_json, quiet
 
 
-def check_report_file(name: str | None) -> None:
+def check_report_file(name: str | None, config: Config, sources: Sequence[str] | None = None) -> None:
+    """Raise ConfigError where a report cannot be written; without sources those of all runs of the store count."""
     from membatch.errors import ConfigError
+    from membatch.runs import check_output, sources_of_runs
 
-    if name is not None and not name.lower().endswith((".json", ".html")):
+    if name is None:
+        return
+    if not name.lower().endswith((".json", ".html")):
         raise ConfigError(f"cannot write a report to {name}: use a name that ends in .html or .json")
+    check_output(name, sources_of_runs(config.store) if sources is None else sources, config.store)
 
 
 def write_report(report: Report, name: str) -> None:
@@ -141,8 +150,6 @@ def write_report(report: Report, name: str) -> None:
 
 
 def conclude(report: Report, as_json: bool, quiet: bool, report_file: str | None) -> int:
-    if report_file is not None:
-        write_report(report, report_file)
     if as_json:
         show_json(report.to_json())
     elif not quiet:
@@ -151,6 +158,8 @@ def conclude(report: Report, as_json: bool, quiet: bool, report_file: str | None
 
         is_logged = report.config.get("log", {}).get("format") == "json"  # then each line is JSON, the last one too
         click.echo(end_line(report) if is_logged else text_of(report), err=True)
+    if report_file is not None:  # last: where it cannot be written, the report was shown
+        write_report(report, report_file)
     return report.exit_code
 
 

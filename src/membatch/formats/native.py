@@ -1,7 +1,7 @@
 """Format `membatch`: records as docs/reference describes them; rows of a table with dotted column names too.
 
 Rule: a row's cell is read as what its field is: a number, a list or an object where the field is one, else
-text. An empty cell is an absent field.
+text. An empty cell is an absent field. A JSON file may hold its records in a list of a usual name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from membatch.formats.declare import Converted, Format
-from membatch.layout import Document, Sample
+from membatch.layout import Document, Layout, Sample
 from membatch.memory import Memory
 from membatch.spelling import CAMEL, NESTED, STRUCTS
 
@@ -77,6 +77,7 @@ def _place(record: dict[str, Any], path: list[str], cell: Any) -> None:
             holder = inner
 
 
+_MEMBERS: Final = ("/memories", "/records", "/data", "/items", "/results")
 _NAMES: Final = frozenset(Memory.__struct_fields__) | CAMEL[Memory].keys()
 
 
@@ -115,8 +116,8 @@ def _records(item: Any, document: Document) -> Iterable[Converted]:
 
 
 def _recognises(sample: Sample) -> str | None:
-    """Say so where the first object has a summary and nothing that a record does not know."""
-    for value in sample.values:
+    """Say so where the first object, or that in a wrapper, has a summary and nothing that a record does not know."""
+    for value in sample.items(*_MEMBERS) or sample.values:
         if not isinstance(value, dict) or not isinstance(value.get("summary"), str):
             return None
         known = {name.split(".")[0] for name in value} <= _NAMES
@@ -131,6 +132,7 @@ FORMAT = Format(
     describes="memory records: one JSON object each, or a row with dotted columns",
     records=_records,
     recognises=_recognises,
+    layout=Layout(members=_MEMBERS, alone=("summary",)),
     scale="0 to 1",
     rest="metadata, under its own name",
     example={"summary": "Anna moved to Oslo", "confidence": 0.9, "colour": "blue"},

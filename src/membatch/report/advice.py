@@ -33,7 +33,11 @@ def arguments_of(report: Report) -> tuple[str, str]:
 
 def _to_end(report: Report) -> list[tuple[str, str]]:
     run, store = arguments_of(report)
-    if report.kind != "load" or report.run_id is None:
+    if report.kind == "convert" and report.status != "done":
+        text = "no file was written, and one of its name is as it was: convert again"
+        raised = ", with a raised --max-errors or --max-error-rate" if report.status == "stopped" else ""
+        return [("convert-again", text + raised)]
+    if report.kind not in ("load", "retry") or report.run_id is None:
         return []
     if report.status == "stopped":
         text = f"the tolerance was reached: look at `membatch rejects{run}{store}`, then `membatch resume{run}{store}`"

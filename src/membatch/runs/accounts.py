@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
@@ -15,8 +16,11 @@ from membatch.plan import MemoryKey
 from membatch.report import DRY_RUN, MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
 from membatch.report.samples import sample_of, shortened
 from membatch.report.tally import Tally, add, rates
-from membatch.runs.inputs import with_choices
+from membatch.runs.inputs import ITERABLE, with_choices
+from membatch.source.stream import STANDARD_INPUT
 from membatch.store import RunRow, Store, open_store
+
+READING: Final = ("load", "retry")  # the kinds of runs that read records
 
 
 def report(run: int | None = None, *, store: str | None = None, redact: bool = False) -> Report:
@@ -73,14 +77,34 @@ def _speed(total: Tally) -> float | None:
     return round(total.counts.read / total.seconds, 1) if total.seconds else None
 
 
-def list_rejects(run: int | None, url: str) -> Iterator[str]:
-    """Yield the rejected records of a run (by default of the latest) as JSON lines."""
+def run_of_rejects(run: int | None, url: str) -> tuple[int, list[str]]:
+    """Return a run, by default the latest that read records and is not undone, and the files that it read."""
     with open_once(url) as reader:
         rows = reader.runs()
-        row = next((row for row in reversed(rows) if run is None or row.run == run), None)
-        if row is None:
-            which = "yet" if run is None else run
-            raise ConfigError(f"there is no run {which} in {hide_password(url)}: see `membatch runs`")
+    for row in reversed(rows):
+        if row.run == run or (run is None and row.kind in READING and row.status != "undone"):
+            return row.run, _files_of(row)
+    which = "that read records" if run is None else run
+    raise ConfigError(f"there is no run {which} in {hide_password(url)}: see `membatch runs`")
+
+
+def sources_of_runs(url: str) -> list[str]:
+    """Return the files that the runs of a store read."""
+    with open_once(url) as reader:
+        return list(dict.fromkeys(name for row in reader.runs() for name in _files_of(row)))
+
+
+def _files_of(row: RunRow) -> list[str]:
+    begun = msgspec.json.decode(row.sources)
+    folder = Path(begun.get("folder") or "")
+    return [str(folder / file["path"]) for file in begun["files"] if file["path"] not in (ITERABLE, STANDARD_INPUT)]
+
+
+def list_rejects(run: int | None, url: str) -> Iterator[str]:
+    """Yield the rejected records of a run (by default of the latest that read some) as JSON lines."""
+    number, _ = run_of_rejects(run, url)
+    with open_once(url) as reader:
+        row = next(row for row in reader.runs() if row.run == number)
         names = [file["path"] for file in msgspec.json.decode(row.sources)["files"]]
         for reject in reader.rejects(row.run):
             entry = {"run": row.run, **reject._asdict()}

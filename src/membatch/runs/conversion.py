@@ -5,6 +5,7 @@ Rule: the same way in as a run, so that what converts here loads there; nothing 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from membatch.plan import Migration, RawBatch
 from membatch.prepare import Prepare
 from membatch.report import Report
 from membatch.runs.inputs import Input, looked_at, opened, with_choices
+from membatch.runs.outputs import check_output
 from membatch.runs.validation import Pass
 
 
@@ -42,12 +44,15 @@ def convert(
     """Write the records that a source holds to a file .jsonl, .json, .csv or .parquet, and return the report.
 
     Rejected records are not written; the report counts them and shows the first. With `to_version` the records
-    are of that schema version. Raises ConfigError where there is no way to it, SourceError, or SurroundingsError.
+    are of that schema version. Where the tolerance or a signal ends it early, the report's status says so and no
+    file is written: one that is there stays. Raises ConfigError where there is no way to the version, or the file
+    is one of the sources; SourceError, or SurroundingsError.
     """
     settings = with_choices(config or Config(), None, format).check()
     if known_versions() != str(to_version) and str(to_version) not in known_versions().split(", "):
         raise ConfigError(f"there is no schema version {to_version}: known are {known_versions()}")
     check = Pass(source, settings, "convert")
+    check_output(output, check.paths)
 
     def rows() -> Iterator[tuple[str, bytes]]:
         for batch, count in check.batches():
@@ -56,9 +61,16 @@ def convert(
                     encoded, migration = in_version(batch.records[record], to_version)
                     check.note(migration)
                     yield batch.ids[record], encoded
+        if check.status != "done":
+            raise _EndedEarlyError
 
-    export(rows(), output)
+    with contextlib.suppress(_EndedEarlyError):
+        export(rows(), output)
     return check.report()
+
+
+class _EndedEarlyError(Exception):
+    """Leaves the writing of a file that would not be whole."""
 
 
 def in_version(record: bytes, version: int) -> tuple[bytes, Migration | None]:

@@ -33,11 +33,11 @@ class Pass:
         self._config, self._kind = config, kind
         self._found = looked_at(source, config)
         self._clock, self._started = Clock(), now()
-        self._names = [file.path for file in self._found.files]
+        self.paths = [file.path for file in self._found.files]
         self._tallies: list[Tally] = []
         self._samples: list[dict[str, Any]] = []
         self._rest = Tally()
-        self._status = "done"
+        self.status = "done"
         size = sizer(config.batch, 0).size  # nothing is committed: nothing to adapt to
         self._raws, self.detection = opened(self._found, config, lambda: size)
 
@@ -56,10 +56,10 @@ class Pass:
                 self._count(batch, count, before)
                 yield batch, count
                 if cut is not None:
-                    self._status = "stopped"
+                    self.status = "stopped"
                     break
                 if stop.requested:
-                    self._status = "interrupted"
+                    self.status = "interrupted"
                     break
             self._rest.measured(clock.lap(is_last=True))
 
@@ -70,7 +70,7 @@ class Pass:
         self._tallies.append(tally)
         shown = [item for item in batch.rejections.items() if item[0] < count][: MAX_SAMPLES - len(self._samples)]
         for record, rejection in shown:
-            self._samples.append(_live_sample(rejection, batch.positions[record], self._names, self._config.redact))
+            self._samples.append(_live_sample(rejection, batch.positions[record], self.paths, self._config.redact))
 
     def note(self, migration: Migration | None) -> None:
         """Count what happened to a record of the latest batch after it was read."""
@@ -83,10 +83,10 @@ class Pass:
             Account(
                 run_id=None,
                 kind=self._kind,
-                status=self._status,
+                status=self.status,
                 started_at=self._started,
                 finished_at=now(),
-                sources=self._names,
+                sources=self.paths,
                 store=None,
                 config=to_plain(self._config),
                 batches=self._tallies,

@@ -203,6 +203,8 @@ class _Around(_Walk):
 
     def is_wrapper(self, layout: Layout) -> bool:
         """Return whether an object of items was read: one with objects in its members, or none but of no other kind."""
+        if self.rest.keys() & set(layout.alone):
+            return False
         return bool(self.spans) or (self._is_empty_wrapper and not self.rest.keys() & set(layout.own))
 
     def _next(self) -> bool:

@@ -1,7 +1,8 @@
 """Parquet → items: each row as a JSON object; nested columns stay nested, dotted names are resolved later.
 
 Rule: a row costs itself only; how many are decoded at once depends on how long the file says they are. Row groups
-are decoded one by one, each from its first row, so that a damage shows at the same row wherever reading began.
+are decoded one by one, each from its first row, so that a damage shows at the same row wherever reading began; it
+costs the rest of its group, as one rejected item that says how many rows that is.
 """
 
 from __future__ import annotations
@@ -40,15 +41,20 @@ def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chu
             at, following = following, following + file.metadata.row_group(group).num_rows
             if at <= following <= row:
                 continue
+            fault: Exception | str = f"row group {group + 1} has another number of rows than the file says"
             try:
                 for batch in file.iter_batches(batch_size=size, row_groups=[group]):
                     yield from _chunks(batch, at, row, settings.max_record_bytes)
                     at += batch.num_rows
             except (OSError, pa.ArrowException) as error:
-                yield _broken(at, error)
-                return
-            if at != following:
-                yield _broken(at, f"row group {group + 1} has another number of rows than the file says")
+                if isinstance(error, OSError) and error.errno is not None:  # no fault of what the file says
+                    reason = f"reading {path} failed: {error.strerror}"
+                    raise SourceError(f"{reason}: when it can be read again, go on with `membatch resume`") from None
+                fault = error
+            if at < following:
+                yield _damaged(at, following, fault)
+            elif at > following:  # then nothing says which rows come next
+                yield _broken(at, fault)
                 return
 
 
@@ -98,6 +104,13 @@ def _encoded(row: dict[str, Any]) -> bytes | Exception:
         return msgspec.json.encode(row, enc_hook=str)
     except (TypeError, ValueError, RecursionError) as error:
         return error
+
+
+def _damaged(row: int, following: int, error: Exception | str) -> Chunk:
+    """Return the rejection that stands for the rows of a row group from one on; reading goes on behind them."""
+    which = f"row {row:,} was" if following - row == 1 else f"rows {row:,} to {following - 1:,} were"
+    rejection = remainder("parquet-malformed", f"{which} not read, as the Parquet data is damaged: {error}")
+    return Chunk([b""], [row], None, {0: rejection}, following, 0)
 
 
 def _broken(row: int, error: Exception | str) -> Chunk:

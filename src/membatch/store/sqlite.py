@@ -61,6 +61,14 @@ def path_of(url: str) -> str:
     return path[1:]
 
 
+def files_of(url: str) -> list[str]:
+    """Return the files that a store has on this machine, whether they are there or not."""
+    if not url.startswith("sqlite:"):
+        return []
+    path = path_of(url)
+    return [path, *(path + end for end in ("-wal", "-shm", "-journal", ".lock"))]
+
+
 class SqliteStore(Reading):
     """An open SQLite store; see `membatch.store.Store` for its face."""
 
