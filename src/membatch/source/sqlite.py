@@ -27,10 +27,10 @@ _MOST_NAMED: Final = 10
 _STORE_TABLES: Final = frozenset({"meta", "run", "batch", "memory", "fingerprint", "merge", "reject"})
 _DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _WORDS: Final = {
-    "SQLITE_BUSY": "another program holds it locked: try again when that is done",
-    "SQLITE_READONLY_DIRECTORY": "a database in WAL mode needs a folder that may be written to: copy it into one",
+    "SQLITE_BUSY": "another program holds it locked: wait until it has done",
+    "SQLITE_READONLY_DIRECTORY": "WAL mode needs a folder that may be written to: copy it into one of your own",
     "SQLITE_READONLY": "a change that another program did not finish has to be undone first: open it with that program",
-    "SQLITE_CANTOPEN": "it cannot be opened: check that it may be read, or copy it into a folder that may be written to",
+    "SQLITE_CANTOPEN": "it cannot be opened: check that it may be read, or copy it into a folder of your own",
     "SQLITE_NOTADB": "it is no SQLite database, or it is encrypted",
     "SQLITE_CORRUPT": "it is damaged: recover what there is with the .recover command of the sqlite3 shell",
 }
@@ -83,7 +83,8 @@ class SqliteDatabase:
                 "writes a file that can be loaded"
             )
         table = self._table(list(kinds)) if self._selection.query is None else ""
-        self._from = _quoted(table) if table else f"(\n{_without_end(self._selection.query or '')}\n)"
+        named = _quoted(table) if table else f"(\n{_without_end(self._selection.query or '')}\n)"
+        self._from = f"{named} AS source"
         self.columns = self._columns()
         rowids = [name for name in _ROWID_NAMES if name not in map(str.lower, self.columns)]
         has_rowid = bool(table) and kinds[table] == ("table", 0)
@@ -98,10 +99,10 @@ class SqliteDatabase:
         if wanted is None:
             which = ", ".join(f"'{shown}{quote(name)}'" for name in names[:_MOST_NAMED]) or "it holds none"
             raise SourceError(f"{self._selection.shown} names no table, and no query: {which}")
-        found = [name for name in names if name.lower() == wanted.lower()]
-        if not found:
+        found = _named(wanted, names)
+        if found is None:
             raise SourceError(f"{self._selection.path} has no table {wanted}: {_meant(wanted, names, 'tables')}")
-        return found[0]
+        return found
 
     def _columns(self) -> list[str]:
         try:
@@ -117,12 +118,12 @@ class SqliteDatabase:
         """Return the order column as SQL has it: a table without another one is read in the order of its rowid."""
         wanted = self._selection.order
         if wanted is None:
-            return rowids[0] if rowids else None
-        found = [name for name in self.columns if name.lower() == wanted.lower()]
-        if found:
-            return _quoted(found[0])
+            return f"source.{rowids[0]}" if rowids else None
+        found = _named(wanted, self.columns)
+        if found is not None:
+            return f"source.{_quoted(found)}"
         if wanted.lower() in rowids:
-            return wanted.lower()
+            return f"source.{wanted.lower()}"
         meant = _meant(wanted, self.columns, "columns")
         raise SourceError(f"{self._selection.shown} has no column {wanted} to order by: {meant}")
 
@@ -133,11 +134,14 @@ class SqliteDatabase:
         return any(">?" in step for step in plan) and not any(word in step for step in plan for word in costly)
 
     def _statement(self, has_start: bool) -> str:
+        if self._key is None and self._selection.query is not None:
+            return _without_end(self._selection.query)  # its own order counts
+        # A name alone would be a text, should its column be gone by now; a star would give columns that are new.
+        columns = ", ".join(f"source.{_quoted(name)}" for name in self.columns)
         if self._key is None:
-            query = self._selection.query  # whose own order counts
-            return f"SELECT * FROM {self._from}" if query is None else _without_end(query)
+            return f"SELECT {columns} FROM {self._from}"
         where = f" WHERE {self._key} COLLATE BINARY >= ?" if has_start else ""
-        return f"SELECT *, {self._key} FROM {self._from}{where} ORDER BY {self._key} COLLATE BINARY"
+        return f"SELECT {columns}, {self._key} FROM {self._from}{where} ORDER BY {self._key} COLLATE BINARY"
 
     def rows(self, reached: Reached | None) -> Iterator[tuple[Any, ...]]:
         """Yield the rows from a value of the order column on, those with it too; its value comes last in a row."""
@@ -185,7 +189,7 @@ def _told(path: str, *, is_reading: bool = False) -> Iterator[None]:
         words = next((text for prefix, text in _WORDS.items() if name.startswith(prefix)), str(error))
         if is_reading and name.startswith(_DAMAGED):
             raise Unreadable("sql-malformed", f"the database is damaged: {error}") from None
-        remedy = ": when it can be read again, go on with `membatch resume`" if is_reading else ""
+        remedy = "; when it can be read again, go on with `membatch resume`" if is_reading else ""
         raise SourceError(f"cannot read {path}: {words}{remedy}") from None
 
 
@@ -196,6 +200,12 @@ def _is_about_sql(error: Exception) -> bool:
 def _text(data: bytes) -> str:
     """Return a text; bytes in it that are no UTF-8 stay as they are, to be found when it is encoded again."""
     return data.decode("utf-8", "surrogateescape")
+
+
+def _named(wanted: str, names: list[str]) -> str | None:
+    """Return the name that is meant: the same one, else the one that differs in case only."""
+    alike = [name for name in names if name.lower() == wanted.lower()]
+    return wanted if wanted in alike else next(iter(alike), None)
 
 
 def _without_end(query: str) -> str:
