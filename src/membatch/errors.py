@@ -154,6 +154,11 @@ CODES: Final[dict[str, Code]] = {
         "source", "the row is not valid CSV", "Check the quotes, the number of columns, and what divides them."
     ),
     "parquet-malformed": Code("source", "the Parquet data cannot be read", "Write the file again."),
+    "sql-malformed": Code(
+        "source",
+        "the database is damaged from this row on",
+        "Recover what there is with the .recover command of the sqlite3 shell, and load the result.",
+    ),
     "read-error": Code("source", "reading failed in the middle of the file", "Check the disk, then resume or rerun."),
     "not-object": Code(
         "conversion",

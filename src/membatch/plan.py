@@ -23,10 +23,18 @@ ContentHash = NewType("ContentHash", bytes)
 MemoryKey = NewType("MemoryKey", int)
 
 
+class Reached(msgspec.Struct, frozen=True, gc=False):
+    """How far a database is read: a value of its order column, and how many rows with that value were read."""
+
+    key: int | float | str | None
+    count: int
+
+
 class Position(msgspec.Struct, frozen=True, gc=False):
     """Where a record was read: the number of its source, line or row (from 1), byte offset, index in the item.
 
-    Of a JSON file, `inside` says whether it stands in an array, which cannot be seen from there on.
+    Of a JSON file, `inside` says whether it stands in an array, which cannot be seen from there on; of a database,
+    `reached` says how far it had been read before this row.
     """
 
     source: int
@@ -34,6 +42,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     offset: int | None
     index: int = 0
     inside: bool | None = None
+    reached: Reached | None = None
 
 
 class Checkpoint(msgspec.Struct, frozen=True, gc=False):
@@ -44,6 +53,7 @@ class Checkpoint(msgspec.Struct, frozen=True, gc=False):
     offset: int = 0
     index: int = 0
     inside: bool | None = None
+    reached: Reached | None = None
 
 
 class Fingerprints(NamedTuple):
@@ -326,7 +336,8 @@ def sliced(batch: Batch, start: int, stop: int) -> Batch:
 
 def checkpoint_at(position: Position) -> Checkpoint:
     """Return the checkpoint before the record at a position."""
-    return Checkpoint(position.source, position.line, position.offset or 0, position.index, position.inside)
+    place = position.source, position.line, position.offset or 0, position.index
+    return Checkpoint(*place, position.inside, position.reached)
 
 
 class Plan(msgspec.Struct, kw_only=True):

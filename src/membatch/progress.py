@@ -18,6 +18,7 @@ import msgspec
 from membatch.config import Config
 from membatch.report.tally import Counts, Tally, add
 from membatch.similarity.compiling import announced
+from membatch.source import is_database
 
 if TYPE_CHECKING:
     from membatch.plan import Plan
@@ -30,7 +31,7 @@ _COMPRESSED: Final = (".gz", ".zst", ".bz2", ".xz", ".parquet")
 
 def known_size(paths: list[str]) -> int | None:
     """Return how many bytes will be read, or None where that cannot be known."""
-    if any(path.endswith(_COMPRESSED) or not Path(path).is_file() for path in paths):
+    if any(is_database(path) or path.endswith(_COMPRESSED) or not Path(path).is_file() for path in paths):
         return None  # standard input, a member of an archive
     return sum(Path(path).stat().st_size for path in paths)
 

@@ -38,8 +38,13 @@ def from_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_cell(cell: Any, kind: str) -> Any:
-    """Return a cell's value; `kind` is "number", "json" or "text"."""
-    if not isinstance(cell, str) or kind == "text":
+    """Return a cell's value; `kind` is "number", "json" or "text", or "any" where it is no field of a record.
+
+    A whole number that stands for a text, as the id of a row of a database does, becomes one.
+    """
+    if not isinstance(cell, str):
+        return str(cell) if kind == "text" and type(cell) is int else cell
+    if kind in ("text", "any"):
         return cell
     if kind == "number":
         try:
@@ -66,7 +71,7 @@ def _place(record: dict[str, Any], path: list[str], cell: Any) -> None:
         if name.isdigit():
             kind = "text"
         else:
-            kind = _kind(struct, name) if struct is not None else "text"
+            kind = _kind(struct, name) if struct is not None else "any"
             struct = _nested(struct, name)
         if number == len(path) - 1:
             holder[name] = read_cell(cell, kind)
@@ -95,7 +100,7 @@ def _with_lists(value: Any) -> Any:
 def _kind(struct: type[msgspec.Struct], name: str) -> str:
     name = CAMEL[struct].get(name, name)
     if name not in struct.__struct_fields__:
-        return "text"
+        return "any"
     schema = msgspec.json.schema(struct)
     own = schema["$defs"][struct.__name__]["properties"][name]
     text = json.dumps(own)

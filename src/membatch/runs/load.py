@@ -133,7 +133,7 @@ def _files_left(row: RunRow, checkpoint: Checkpoint, force: bool) -> list[Source
     begun = msgspec.json.decode(row.sources)
     folder = Path(begun.get("folder") or "")
     files = [_found(file, folder) for file in msgspec.convert(begun["files"], list[SourceFile])]
-    _refuse_changed(files[checkpoint.source :], row.run, force)
+    _refuse_changed(files, checkpoint, row.run, force)
     return files
 
 
@@ -141,7 +141,7 @@ def _found(file: SourceFile, folder: Path) -> SourceFile:
     """Return a file by the path that leads to it from here."""
     if file.path in (ITERABLE, STANDARD_INPUT) or Path.cwd() == folder:
         return file
-    return msgspec.structs.replace(file, path=str(folder / file.path))
+    return msgspec.structs.replace(file, path=sources.seen_from(folder, file.path))
 
 
 def _check_before(found: Sources, config: Config) -> Report | None:
@@ -177,13 +177,14 @@ def _resumed_config(row: RunRow, given: Config) -> Config:
     ).check()
 
 
-def _refuse_changed(files: list[SourceFile], run: int, force: bool) -> None:
-    for file in files:
+def _refuse_changed(files: list[SourceFile], checkpoint: Checkpoint, run: int, force: bool) -> None:
+    for number, file in enumerate(files[checkpoint.source :], checkpoint.source):
         if file.path in (ITERABLE, STANDARD_INPUT):
             raise SourceError(
                 f"run {run} read a stream, which cannot be read again: run the whole input again, what is stored "
                 "will be recognised"
             )
-        change = None if force else sources.changes(file)
+        after = checkpoint if number == checkpoint.source else Checkpoint(source=number)
+        change = None if force else sources.changes(file, after)
         if change is not None:
             raise SourceError(f"{change}: resume would skip or repeat records; use --force if you know it is safe")

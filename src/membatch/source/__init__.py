@@ -18,10 +18,12 @@ from membatch.config import SourceSettings
 from membatch.errors import SourceError
 from membatch.layout import PLAIN, Document, Layout
 from membatch.plan import Checkpoint, Position, RawBatch, Rejection
+from membatch.source import sql
 from membatch.source.chunk import Chunk
 from membatch.source.json_members import Span
 from membatch.source.names import expand, reader_of, reader_of_wrapper, stem_of, suffix_of, wrapper_in
 from membatch.source.sample import decoded, sample_of
+from membatch.source.sql import is_database
 from membatch.source.stream import STANDARD_INPUT, member_of
 from membatch.source.unreadable import too_long
 
@@ -31,7 +33,10 @@ MOST_BYTES: Final = 48 << 20
 
 
 class SourceFile(msgspec.Struct, frozen=True):
-    """One source of a run, and what it looked like when the run began; a stream or iterable has no looks."""
+    """One source of a run, and what it looked like when the run began; a stream or iterable has no looks.
+
+    A file has a size, a time and a hash of both its ends, a table or query of a database has columns.
+    """
 
     path: str
     size: int | None = None
@@ -39,10 +44,11 @@ class SourceFile(msgspec.Struct, frozen=True):
     sha256_of_ends: str | None = None
     rest: dict[str, Any] | None = None  # what stands around the items, where the file is a wrapper of them
     spans: list[Span] | None = None  # where the items stand in it
+    columns: list[str] | None = None
 
 
 def look_at(path: str, layout: Layout = PLAIN, limit: int = SourceSettings().max_record_bytes) -> SourceFile:
-    """Return a source with its size, time and a hash of both its ends, by which a change is noticed.
+    """Return a source with how it looks, by which a change is noticed.
 
     Where the layout names members and the file is a wrapper of them, what stands around the items is read too.
     """
@@ -54,6 +60,8 @@ def look_at(path: str, layout: Layout = PLAIN, limit: int = SourceSettings().max
 def _looks(path: str) -> SourceFile:
     if path == STANDARD_INPUT:
         return SourceFile(path)
+    if is_database(path):
+        return SourceFile(path, columns=sql.columns_of(path))
     inside = member_of(path)
     place = Path(path if inside is None else inside[0])
     try:
@@ -72,14 +80,21 @@ def is_stream(path: str) -> bool:
     return path == STANDARD_INPUT and suffix_of(path) == ".jsonl"
 
 
+def seen_from(folder: Path, path: str) -> str:
+    """Return the path or URL of a source as it was seen from a folder."""
+    return sql.seen_from(folder, path) if is_database(path) else str(folder / path)
+
+
 def document_of(file: SourceFile) -> Document:
     """Return what the items of a source may know of it: its name without folder, what stands around them."""
-    name = stem_of(file.path) if file.size is not None else ""
+    name = stem_of(file.path) if file.size is not None or file.columns is not None else ""
     return Document(name=name, rest=file.rest or {}, is_wrapper=file.rest is not None)
 
 
-def changes(before: SourceFile) -> str | None:
-    """Return what changed about a source since it was looked at, or None."""
+def changes(before: SourceFile, after: Checkpoint) -> str | None:
+    """Return what changed about a source since it was looked at, so that it cannot be read on from there, or None."""
+    if before.columns is not None:
+        return sql.changes(before.path, before.columns, after)
     now = _looks(before.path)
     if now.size != before.size:
         return f"{before.path} had {before.size:,} bytes and now has {now.size:,}"
@@ -161,16 +176,19 @@ def _take(batch: RawBatch, source: int, chunk: Chunk, start: int, stop: int) -> 
     batch.items.extend(chunk.items[start:stop])
     lines = chunk.lines[start:stop]
     offsets: list[int] | list[None] = chunk.offsets[start:stop] if chunk.offsets else [None] * len(lines)
-    batch.positions.extend(map(Position, repeat(source), lines, offsets, repeat(0), repeat(chunk.inside)))
+    reached = repeat(None) if chunk.reached is None else chunk.reached[start:stop]
+    batch.positions.extend(map(Position, repeat(source), lines, offsets, repeat(0), repeat(chunk.inside), reached))
     batch.after = _following(chunk, stop, source)
 
 
 def _following(chunk: Chunk, at: int, source: int) -> Checkpoint:
+    reached = None if chunk.reached is None else chunk.reached[at]
     if at < len(chunk.items):
-        return Checkpoint(source, chunk.lines[at], chunk.offsets[at] if chunk.offsets else 0, inside=chunk.inside)
+        offset = chunk.offsets[at] if chunk.offsets else 0
+        return Checkpoint(source, chunk.lines[at], offset, inside=chunk.inside, reached=reached)
     if chunk.ends:
         return Checkpoint(source + 1)  # where its place said no more than that, the rejection would be given again
-    return Checkpoint(source, chunk.next_line, chunk.next_offset, inside=chunk.inside)
+    return Checkpoint(source, chunk.next_line, chunk.next_offset, inside=chunk.inside, reached=reached)
 
 
 def chunks_of(values: Iterable[Any], limit: int) -> Iterator[tuple[int, bool, Chunk]]:
@@ -201,8 +219,10 @@ __all__ = [
     "decoded",
     "document_of",
     "expand",
+    "is_database",
     "is_stream",
     "look_at",
     "read",
     "sample_of",
+    "seen_from",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from membatch.config import SourceSettings
-from membatch.plan import Checkpoint, Rejection
+from membatch.plan import Checkpoint, Reached, Rejection
 
 # A chunk is at most about so long, however few items that are, so that memory does not depend on how long they are.
 BYTES_PER_CHUNK: Final = 1 << 22
@@ -16,7 +16,8 @@ class Chunk(NamedTuple):
     """Items of one source as JSON texts; `lines` and `offsets` run beside them; `rejected` marks the unreadable.
 
     `ends` says that nothing follows them: the last one stands for all that cannot be read. `inside` is a matter of
-    JSON files: whether the items, and what follows them, stand in an array.
+    JSON files: whether the items, and what follows them, stand in an array. `reached` is a matter of databases: how
+    far they are read before each item, and after the last one.
     """
 
     items: list[bytes]
@@ -27,6 +28,7 @@ class Chunk(NamedTuple):
     next_offset: int
     ends: bool = False
     inside: bool | None = None
+    reached: list[Reached | None] | None = None
 
 
 class Reader(NamedTuple):

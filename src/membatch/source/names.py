@@ -19,13 +19,14 @@ from membatch.config import hide_password
 from membatch.errors import SourceError
 from membatch.extension import extensions
 from membatch.layout import PLAIN, Layout
-from membatch.source import json_array, json_members, jsonl, parquet, table, text
+from membatch.source import json_array, json_members, jsonl, parquet, sql, table, text
 from membatch.source.chunk import Reader
 from membatch.source.standard_input import standard_input
 from membatch.source.stream import COMPRESSIONS, STANDARD_INPUT, member_of, opened_archive
 
 ENTRY_POINTS: Final = "membatch.sources"
 ARCHIVE: Final = ".zip"
+SQLITE: Final = (".db", ".sqlite", ".sqlite3")  # what people call databases, which are read by URL
 
 SOURCES: Final[Mapping[str, Reader]] = {
     ".jsonl": Reader(jsonl.read),
@@ -73,11 +74,15 @@ def _is_text(path: str) -> bool:
 
 
 def _expand_one(name: str, layout: Layout) -> list[str]:
+    if sql.is_database(name):
+        sql.selection_of(name)
+        return [name]
     path = Path(name)
     if "://" in name and not path.exists():
         is_page = name.startswith(("http://", "https://"))
-        remedy = "download it first, or pipe it into `membatch run -`" if is_page else "export the data to one first"
-        raise SourceError(f"{hide_password(name)} is a URL, and sources are files: {remedy}")
+        remedy = "download it first, or pipe it into `membatch run -`" if is_page else "export the data to a file first"
+        known = " or ".join(f"{scheme}:///FILE.db?table=NAME" for scheme in sql.DATABASES)
+        raise SourceError(f"{hide_password(name)} is a URL, and sources are files or {known}: {remedy}")
     if path.is_dir():
         files = [file for file in path.rglob("*") if file.is_file()]
         seen = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
@@ -147,15 +152,19 @@ def is_inside(path: str, name: str) -> bool:
 
 
 def suffix_of(path: str) -> str:
-    """Return the suffix that says what a file holds, whether it is compressed or not; of standard input, its like."""
+    """Return the suffix that says what a file holds, compressed or not; of standard input its like, of a URL none."""
     if path == STANDARD_INPUT:
         return ".jsonl" if standard_input().document is None else ".json"
+    if sql.is_database(path):
+        return ""
     stem, suffix = os.path.splitext(path.lower())
     return os.path.splitext(stem)[1] if suffix in COMPRESSIONS else suffix
 
 
 def stem_of(path: str) -> str:
-    """Return a file's name without folder, suffix and compression."""
+    """Return a file's name without folder, suffix and compression; of a URL the name of the table."""
+    if sql.is_database(path):
+        return sql.name_of(path)
     name = Path(path).name
     stem, suffix = os.path.splitext(name)
     return os.path.splitext(stem)[0] if suffix.lower() in COMPRESSIONS else stem
@@ -166,9 +175,13 @@ def reader_of(path: str, layout: Layout = PLAIN) -> Reader:
 
     Text files are read for a layout that names their suffix only: without a format they hold no records.
     """
+    if sql.is_database(path):
+        return Reader(sql.read, flat=True)
     known = {**{suffix: TEXTS[suffix] for suffix in layout.suffixes if suffix in TEXTS}, **known_sources()}
     suffix = suffix_of(path)
     if suffix not in known:
+        if suffix in SQLITE:
+            raise SourceError(f"{path}: of a SQLite database name a table: 'sqlite:///{path}?table=NAME'")
         expected = ", ".join(known)
         raise SourceError(f"{path}: unknown kind of file {suffix or '(no suffix)'!r}: expected {expected}")
     if suffix == ".parquet" and (path.lower().endswith(COMPRESSIONS) or member_of(path) is not None):

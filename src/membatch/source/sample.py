@@ -18,7 +18,8 @@ from membatch.errors import SourceError
 from membatch.layout import Layout, Sample
 from membatch.plan import Checkpoint
 from membatch.source.jsonl import UTF8_BOM
-from membatch.source.names import TEXTS, reader_of, suffix_of
+from membatch.source.names import TEXTS, reader_of, stem_of, suffix_of
+from membatch.source.sql import is_database
 from membatch.source.stream import STANDARD_INPUT, ByteStream, Unreadable
 
 _VALUES: Final = 20
@@ -27,7 +28,7 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|["\[\]{},]', re.DOTALL)
 
 def sample_of(path: str, settings: SourceSettings) -> Sample:
     """Return the first values of a file, of a JSON file those in its first mebibyte, the last one cut short."""
-    name = "" if path == STANDARD_INPUT else Path(path).name
+    name = "" if path == STANDARD_INPUT else stem_of(path) if is_database(path) else Path(path).name
     if suffix_of(path) == ".json":
         value = decoded_head(_head(path))
         values = value[:_VALUES] if isinstance(value, list) else [value]
