@@ -57,8 +57,9 @@ def _without_partner(found: Any, founders: int) -> npt.NDArray[np.int64]:
     records, others = found.hits[:, 0].astype(np.int64), found.hits[:, 1].astype(np.int64) - founders
     dropped = np.zeros(found.length, np.bool_)
     dropped[records[others < 0]] = True
+    records, others = records[others >= 0], others[others >= 0]
     while len(records):
-        is_open = (others >= 0) & ~dropped[records] & ~dropped[others]
+        is_open = ~dropped[records] & ~dropped[others]
         records, others = records[is_open], others[is_open]
         waits = np.zeros(found.length, np.bool_)
         waits[records] = True
@@ -68,8 +69,10 @@ def _without_partner(found: Any, founders: int) -> npt.NDArray[np.int64]:
 
 def _compiled(threshold: str) -> None:
     """Compile the join, or read what was compiled before."""
-    for _ in _join([f"a b {number % 3} {number % 5} {number % 7}" for number in range(300)], threshold, _all):
-        pass
+    some = [f"a b {number % 3} {number % 5} {number % 7}" for number in range(300)]
+    for founders in (_all, _without_partner):
+        for _ in _join(some, threshold, founders):
+            pass
 
 
 def _pairs(some: Texts, threshold: str) -> Iterator[Pairs]:
