@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from membatch import Config, ConfigError, Report, check, forget, history, process, undo, unmerge
+from membatch import Config, ConfigError, Report, check, forget, history, process, retry, undo, unmerge
 from membatch.config import DedupSettings
 from membatch.review import accept, accept_all, open_pairs, reject
 
@@ -215,3 +215,26 @@ def test_an_id_from_the_digest_that_is_taken_too_leads_to_a_further_one(config: 
     unmerge(1, store=config.store)
     assert check(config.store).is_whole
     assert len(set(ids(config))) == 3
+
+
+def test_what_was_rejected_for_an_id_stays_so_after_its_memory_was_merged_by_a_review(config: Config) -> None:
+    other = {"id": "y", "summary": "Something else entirely"}
+    load(config, *TEA[:2])
+    assert load(config, other, other).counts.rejected == 2
+    accept(1, config=config)
+    again = load(config, other, {"id": "n", "summary": "New"})
+    assert (again.counts.rejected, again.counts.inserted) == (1, 1)
+    told = json.loads(membatch("rejects", "--store", config.store, folder=Path.cwd()).stdout)
+    assert told["message"] == (
+        'id "y" was that of a memory that a review merged into "o"; this record says "Something else entirely"'
+    )
+    assert retry(2, config=config).counts.inserted == 1
+    assert check(config.store).is_whole
+
+
+def test_an_id_is_free_again_when_the_run_of_its_memory_is_undone(config: Config) -> None:
+    other = {"id": "y", "summary": "Something else entirely"}
+    load(config, *TEA[:2])
+    load(config, other)
+    undo(1, store=config.store)
+    assert load(config, other).counts.inserted == 1
