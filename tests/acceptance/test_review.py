@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -238,3 +239,33 @@ def test_an_id_is_free_again_when_the_run_of_its_memory_is_undone(config: Config
     load(config, other)
     undo(1, store=config.store)
     assert load(config, other).counts.inserted == 1
+
+
+def test_accepting_compares_what_the_records_of_both_stated(tmp_path: Path) -> None:
+    dedup, rules = DedupSettings(threshold="0.7"), {"confidence": "corroborated"}
+    config = Config(store=f"sqlite:///{tmp_path}/a.db", dedup=dedup, merge=rules)
+    told = [("surest", 0.7), ("less sure", 0.5), ("less sure", 0.5)]
+    load(
+        config,
+        *(
+            {**record, "kind": kind, "confidence": confidence, "source_message_ids": [f"m{number}"]}
+            for number, (record, (kind, confidence)) in enumerate(zip(TEA, told, strict=True))
+        ),
+    )
+    accept(1, config=config)
+    found = history("o", store=config.store)["record"]
+    assert (found["kind"], found["confidence"]) == ("surest", pytest.approx(1 - 0.3 * 0.5 * 0.5))
+    stated = sqlite3.connect(tmp_path / "a.db").execute("SELECT stated FROM memory").fetchone()[0]
+    assert json.loads(stated)["confidence"] == 0.7
+
+
+def test_accepting_weighs_a_number_by_all_records_that_gave_one(tmp_path: Path) -> None:
+    config = Config(store=f"sqlite:///{tmp_path}/a.db", dedup=DedupSettings(threshold="0.7"))
+    older, younger, third = ({**record, "emotional_context": {"intensity": 0.0}} for record in TEA)
+    older = {**older, "emotional_context": {"intensity": 1.0}}
+    load(config, older, younger, third, {**third, "id": "z2", "tags": ["t"]})
+    accept(1, config=config)
+    found = history("o", store=config.store)["record"]
+    assert found["emotional_context"]["intensity"] == 0.25
+    stated = sqlite3.connect(tmp_path / "a.db").execute("SELECT stated FROM memory").fetchone()[0]
+    assert json.loads(stated)["weights"] == {"intensity": 2.0}
