@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -39,6 +40,7 @@ from membatch.plan import (
 from membatch.similarity import guards
 
 _decode = msgspec.json.decode
+_NONE: Mapping[tuple[str, str], str] = MappingProxyType({})
 _EXAMPLES = 5  # of refusals, kept for each guard
 
 
@@ -86,14 +88,23 @@ def decide(
     next_key: MemoryKey,
     first_of_run: MemoryKey,
     refused: frozenset[Digest] = frozenset(),
+    merged_away: Mapping[tuple[str, str], str] = _NONE,
 ) -> Plan:
     """Return the plan of a batch.
 
     `next_key` is the key of the next memory, `first_of_run` that of the run's first; `refused` holds the
-    digests of records that were rejected for their id before, which the same input meets again. Raises
-    UndecidedError, naming the record, for what a guard or merge rule raises.
+    digests of records that were rejected for their id before, which the same input meets again; `merged_away`
+    the match scopes and ids of memories that a review merged, each with the survivor's id. Raises UndecidedError,
+    naming the record, for what a guard or merge rule raises.
     """
-    return _Decider(batch, hits, rows, rules, next_key, first_of_run, refused).plan()
+    return _Decider(batch, hits, rows, rules, next_key, first_of_run, _Refused(refused, merged_away)).plan()
+
+
+class _Refused(NamedTuple):
+    """What is rejected for its id again: digests, and the ids that memories had which a review merged."""
+
+    digests: frozenset[Digest]
+    merged_away: Mapping[tuple[str, str], str]
 
 
 class _Decider:
@@ -105,14 +116,17 @@ class _Decider:
         rules: Rules,
         next_key: MemoryKey,
         first_of_run: MemoryKey,
-        refused: frozenset[Digest],
+        refused: _Refused,
     ) -> None:
         self._batch, self._hits, self._rows, self._rules = batch, hits, rows, rules
         self._next_key = next_key
         self._oldest = first_of_run if rules.only_run else MemoryKey(0)
-        self._refused = refused
+        self._refused, self._merged_away = refused
         self._refused_here: set[Digest] = set()
         self._alone = hits.alone or bytes(len(batch))
+        if self._merged_away and self._refused:
+            told = zip(self._alone, batch.digests, strict=True)
+            self._alone = bytes(alone and digest not in self._refused for alone, digest in told)
         # What earlier records of this batch did.
         self._by_digest: dict[Digest, MemoryKey] = {}
         self._by_id: dict[tuple[str, str], MemoryKey] = {}
@@ -169,6 +183,10 @@ class _Decider:
         holder = self._holder_of_id(record)
         if holder is not None:
             return self._same_id(record, holder)
+        survivor = self._merged_away.get((batch.scopes[record], batch.ids[record]))
+        if survivor is not None and digest in self._refused and self._rules.same_id != "update":
+            whose = f"was that of a memory that a review merged into {_beginning(survivor)}"
+            return self._conflict(record, whose)
         if self._rules.strategy == "memory-only":
             return self._insert(record)
         return self._consolidate(record)
@@ -198,17 +216,17 @@ class _Decider:
                     merged = merge.merge(self._survivor(holder), self._document(record), self._rules.merge)
                     if merged is not None:
                         return self._absorb(record, Candidate(holder, "hash"), merged)
-        return self._conflict(record, holder)
+        theirs = _beginning(self._survivor(holder).document["summary"])
+        return self._conflict(record, f"belongs to a memory that says {theirs}")
 
-    def _conflict(self, record: int, holder: MemoryKey) -> Reject:
+    def _conflict(self, record: int, whose: str) -> Reject:
         digest, identity = self._batch.digests[record], self._batch.ids[record]
         self._refused_here.add(digest)
-        theirs = _beginning(self._survivor(holder).document["summary"])
         ours = _beginning(self._document(record)["summary"])
         rejection = Rejection(
             category="deduplication",
             code="id-conflict",
-            message=f"id {_beginning(identity)} belongs to a memory that says {theirs}; this record says {ours}",
+            message=f"id {_beginning(identity)} {whose}; this record says {ours}",
             raw=self._raw(record),
             format="membatch",
             digest=digest,

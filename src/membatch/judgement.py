@@ -7,7 +7,9 @@ Data in: two records, as JSON or as ids of stored memories. Data out: each step'
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -50,6 +52,7 @@ class _Known(NamedTuple):
     fingerprints: list[FingerprintRow]
     founder: str
     refused: frozenset[Digest] = frozenset()
+    merged_away: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 
 def explain(one: str, other: str, *, config: Config) -> dict[str, Any]:
@@ -68,7 +71,9 @@ def explain(one: str, other: str, *, config: Config) -> dict[str, Any]:
     hits = index.find(batch)
     # The memory is of an earlier run, so that its key is below the first of this one.
     keys = {"next_key": MemoryKey(_KEY + 1), "first_of_run": MemoryKey(_KEY + 1)}
-    plan = decide(batch, hits, {_KEY: memory.row}, rules, **keys, refused=memory.refused)
+    plan = decide(
+        batch, hits, {_KEY: memory.row}, rules, **keys, refused=memory.refused, merged_away=memory.merged_away
+    )
     return _shown(memory, batch, hits, plan, rules, config)
 
 
@@ -182,12 +187,13 @@ def _memory(text: str, config: Config) -> _Known:
         founding = next(one for one in fingerprints if one.founder and not one.superseded)
         founder = _founder(reader, row, founding, config)
         refused = frozenset(reader.conflicting_digests())
+        away = {name: survivor for name, survivor in reader.merged_away().items() if survivor == row.id}
     tokens, summary = founder.tokens[0], msgspec.json.decode(founder.records[0])["summary"]
     known = [
         one._replace(memory=_KEY, match_scope=row.scope, tokens=tokens if one is founding else one.tokens)
         for one in fingerprints
     ]
-    return _Known(StoredRow(_KEY, row.id, row.scope, row.record, row.stated), known, summary, refused)
+    return _Known(StoredRow(_KEY, row.id, row.scope, row.record, row.stated), known, summary, refused, away)
 
 
 def _founder(reader: Store, row: StoredRow, founding: FingerprintRow, config: Config) -> Batch:

@@ -94,9 +94,12 @@ class Survivor:
         self._seen.clear()
 
 
-def merge(survivor: Survivor, record: Document, rules: Rules) -> Merged | None:
-    """Return what absorbing the record does to the survivor, or None where the result would not validate."""
-    merger = _Merger(survivor, record, rules)
+def merge(survivor: Survivor, record: Document, rules: Rules, stated: Stated | None = None) -> Merged | None:
+    """Return what absorbing the record does to the survivor, or None where the result would not validate.
+
+    `stated` is what a memory's records stated where that is absorbed; of a record it is what itself says.
+    """
+    merger = _Merger(survivor, record, rules, _stated_by(record) if stated is None else stated)
     merger.unite((), survivor.document, record, _MEMORY)
     return None if merger.breaks_a_limit() else merger.merged()
 
@@ -128,8 +131,8 @@ Way = Callable[["_Merger", Path, Document, Json], None]
 class _Merger:
     """Collects what one merge changes; the tables below say how each field is united."""
 
-    def __init__(self, survivor: Survivor, record: Document, rules: Rules) -> None:
-        self._survivor, self._record, self._rules = survivor, record, rules
+    def __init__(self, survivor: Survivor, record: Document, rules: Rules, stated: Stated) -> None:
+        self._survivor, self._record, self._rules, self._stated = survivor, record, rules, stated
         self._forward: list[Operation] = []
         self._reverse: list[Operation] = []
         self._conflicts: list[dict[str, Json]] = []
@@ -148,15 +151,13 @@ class _Merger:
 
     def merged(self) -> Merged:
         """Return what was collected."""
-        stated, record = self._survivor.stated, self._record
-        confidence, weights = record.get("confidence"), stated.weights
-        added = _weights_of(record, weight_of(confidence))
-        if added:
-            weights = weights | {name: weights.get(name, 0.0) + weight for name, weight in added.items()}
-        if stated.confidence is not None and (confidence is None or confidence < stated.confidence):
-            confidence = stated.confidence
-        sources = stated.sources or bool(record.get("source_message_ids"))
-        after = Stated(stated.updated_at, confidence, sources, weights)
+        mine, other = self._survivor.stated, self._stated
+        confidence, weights = other.confidence, mine.weights
+        if other.weights:
+            weights = weights | {name: weights.get(name, 0.0) + weight for name, weight in other.weights.items()}
+        if mine.confidence is not None and (confidence is None or confidence < mine.confidence):
+            confidence = mine.confidence
+        after = Stated(mine.updated_at, confidence, mine.sources or other.sources, weights)
         return Merged(self._forward, self._reverse[::-1], after, list(self._used), self._conflicts)
 
     def text(self, path: Path, mine: Document, value: Json) -> None:
@@ -260,14 +261,15 @@ class _Merger:
         return _is_refused(apply(copied(document), self._forward))
 
     def _pair(self, field: str) -> Pair:
-        stated = self._survivor.stated
+        mine, other = self._survivor.stated, self._stated
         return Pair(
             field=field,
             survivor=self._survivor.document,
             record=self._record,
-            survivor_confidence=stated.confidence,
-            record_confidence=self._record.get("confidence"),
-            survivor_weight=stated.weights.get(field, weight_of(stated.confidence)),
+            survivor_confidence=mine.confidence,
+            record_confidence=other.confidence,
+            survivor_weight=mine.weights.get(field, weight_of(mine.confidence)),
+            record_weight=other.weights.get(field, weight_of(other.confidence)),
         )
 
     def _takes_text(self, mine: str, other: str) -> bool:

@@ -30,6 +30,7 @@ class Pair(msgspec.Struct, frozen=True):
     survivor_confidence: float | None
     record_confidence: float | None
     survivor_weight: float
+    record_weight: float
 
     @property
     def record_is_surer(self) -> int:
@@ -94,9 +95,9 @@ def corroborated(mine: Json, other: Json, pair: Pair) -> Json:
 
 def weighted(mine: Json, other: Json, pair: Pair) -> Json:
     """Return the mean of two numbers, weighted by the confidences of all records that gave one."""
-    weight = weight_of(pair.record_confidence)
-    total = pair.survivor_weight + weight
-    return (mine * pair.survivor_weight + other * weight) / total if total else (mine + other) / 2
+    mine_weighs, other_weighs = pair.survivor_weight, pair.record_weight
+    total = mine_weighs + other_weighs
+    return (mine * mine_weighs + other * other_weighs) / total if total else (mine + other) / 2
 
 
 RULES: Final[Mapping[str, Rule]] = {

@@ -110,7 +110,8 @@ def _step(store: Store, row: ReviewRow, config: Config) -> tuple[Merge, bytes] |
     rows = store.fetch([row.older, row.younger])
     older, younger = rows[row.older], rows[row.younger]
     survivor = Survivor(msgspec.json.decode(older.record), older.stated)
-    merged = merge(survivor, msgspec.json.decode(younger.record), rules_of(config).merge)
+    absorbed = Survivor(msgspec.json.decode(younger.record), younger.stated)
+    merged = merge(survivor, absorbed.document, rules_of(config).merge, absorbed.stated)
     if merged is None:
         return None
     survivor.take(merged)

@@ -329,6 +329,7 @@ class Loader:
         self._isolated = self._refusals = 0  # of the batch in hand
         self._locked = self._waited = 0.0  # seconds that the last transaction took, and that its commit waited
         self._next_key = store.next_key()
+        self._merged_away = store.merged_away()
         self._ahead = Ahead(())
 
     def load(
@@ -410,6 +411,7 @@ class Loader:
                         next_key=self._next_key,
                         first_of_run=self._first_of_run,
                         refused=frozenset(self._refused),
+                        merged_away=self._merged_away,
                     )
             except UndecidedError as undecided:
                 cause = undecided.cause

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from membatch import Config, ConfigError, Report, check, forget, history, process, undo, unmerge
+from membatch import Config, ConfigError, Report, check, forget, history, process, retry, undo, unmerge
 from membatch.config import DedupSettings
 from membatch.review import accept, accept_all, open_pairs, reject
 
@@ -215,3 +216,56 @@ def test_an_id_from_the_digest_that_is_taken_too_leads_to_a_further_one(config: 
     unmerge(1, store=config.store)
     assert check(config.store).is_whole
     assert len(set(ids(config))) == 3
+
+
+def test_what_was_rejected_for_an_id_stays_so_after_its_memory_was_merged_by_a_review(config: Config) -> None:
+    other = {"id": "y", "summary": "Something else entirely"}
+    load(config, *TEA[:2])
+    assert load(config, other, other).counts.rejected == 2
+    accept(1, config=config)
+    again = load(config, other, {"id": "n", "summary": "New"})
+    assert (again.counts.rejected, again.counts.inserted) == (1, 1)
+    told = json.loads(membatch("rejects", "--store", config.store, folder=Path.cwd()).stdout)
+    assert told["message"] == (
+        'id "y" was that of a memory that a review merged into "o"; this record says "Something else entirely"'
+    )
+    assert retry(2, config=config).counts.inserted == 1
+    assert check(config.store).is_whole
+
+
+def test_an_id_is_free_again_when_the_run_of_its_memory_is_undone(config: Config) -> None:
+    other = {"id": "y", "summary": "Something else entirely"}
+    load(config, *TEA[:2])
+    load(config, other)
+    undo(1, store=config.store)
+    assert load(config, other).counts.inserted == 1
+
+
+def test_accepting_compares_what_the_records_of_both_stated(tmp_path: Path) -> None:
+    dedup, rules = DedupSettings(threshold="0.7"), {"confidence": "corroborated"}
+    config = Config(store=f"sqlite:///{tmp_path}/a.db", dedup=dedup, merge=rules)
+    told = [("surest", 0.7), ("less sure", 0.5), ("less sure", 0.5)]
+    load(
+        config,
+        *(
+            {**record, "kind": kind, "confidence": confidence, "source_message_ids": [f"m{number}"]}
+            for number, (record, (kind, confidence)) in enumerate(zip(TEA, told, strict=True))
+        ),
+    )
+    accept(1, config=config)
+    found = history("o", store=config.store)["record"]
+    assert (found["kind"], found["confidence"]) == ("surest", pytest.approx(1 - 0.3 * 0.5 * 0.5))
+    stated = sqlite3.connect(tmp_path / "a.db").execute("SELECT stated FROM memory").fetchone()[0]
+    assert json.loads(stated)["confidence"] == 0.7
+
+
+def test_accepting_weighs_a_number_by_all_records_that_gave_one(tmp_path: Path) -> None:
+    config = Config(store=f"sqlite:///{tmp_path}/a.db", dedup=DedupSettings(threshold="0.7"))
+    older, younger, third = ({**record, "emotional_context": {"intensity": 0.0}} for record in TEA)
+    older = {**older, "emotional_context": {"intensity": 1.0}}
+    load(config, older, younger, third, {**third, "id": "z2", "tags": ["t"]})
+    accept(1, config=config)
+    found = history("o", store=config.store)["record"]
+    assert found["emotional_context"]["intensity"] == 0.25
+    stated = sqlite3.connect(tmp_path / "a.db").execute("SELECT stated FROM memory").fetchone()[0]
+    assert json.loads(stated)["weights"] == {"intensity": 2.0}

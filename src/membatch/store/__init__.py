@@ -246,6 +246,9 @@ class Store(Protocol):
     def conflicting_digests(self) -> set[Digest]:
         """Return the digests of records refused because of their id, and not resolved since."""
 
+    def merged_away(self) -> dict[tuple[str, str], str]:
+        """Return the match scope and id of each memory that a review merged, with the id of its survivor."""
+
     def next_key(self) -> MemoryKey:
         """Return the key that the next memory gets."""
 

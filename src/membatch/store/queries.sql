@@ -172,6 +172,10 @@ SELECT reject, raw FROM reject WHERE digest IS NOT NULL;
 SELECT DISTINCT digest FROM reject JOIN batch USING (batch) JOIN run USING (run)
 WHERE code = 'id-conflict' AND resolved_by IS NULL AND run.status <> 'undone';
 
+-- name: merged_away: the ids of memories that reviews merged into another one
+SELECT moved ->> '$.memory[2]', moved ->> '$.memory[1]', memory.id FROM merge JOIN memory USING (memory)
+WHERE moved IS NOT NULL AND unmerged_in IS NULL ORDER BY moved ->> '$.memory[0]';
+
 -- name: insert_run: the beginning of a change
 INSERT INTO run (kind, status, parent, started_at, format, sources, config, detected)
 VALUES (?, 'running', ?, ?, ?, ?, ?, ?)

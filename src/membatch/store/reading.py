@@ -96,6 +96,12 @@ class Reading:
         with ours():
             return {row[0] for row in self._connection.execute(query("conflicting_digests"))}
 
+    def merged_away(self) -> dict[tuple[str, str], str]:
+        """Return the match scope and id of each memory that a review merged, with the id of its survivor."""
+        with ours():
+            rows = self._connection.execute(query("merged_away")).fetchall()
+        return {(scope, identity): survivor for scope, identity, survivor in rows}
+
     def runs(self) -> list[RunRow]:
         """Return all runs, the oldest first."""
         with ours():
