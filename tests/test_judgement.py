@@ -105,6 +105,14 @@ def test_the_score_is_that_of_the_founder(tmp_path: Path) -> None:
     assert explain("m", '{"summary": "Anna sold the car"}', config=chosen)["score"] == "4/4"
 
 
+def test_equal_records_have_equal_content_hashes(tmp_path: Path) -> None:
+    chosen = config(str(tmp_path), {})
+    found = explain('{"summary": "Tom met Anna"}', '{"summary": "Tom met Anna"}', config=chosen)
+    assert (found["digest"], found["content_hash"], found["guards"]["numbers"]) == (True, True, "not asked")
+    other = explain('{"summary": "Tom met Anna"}', '{"summary": "Tom saw Anna"}', config=chosen)
+    assert (other["digest"], other["content_hash"]) == (False, False)
+
+
 def test_every_guard_is_shown(tmp_path: Path) -> None:
     chosen = config(str(tmp_path), {"threshold": "0.5", "guards": [*DEFAULT_GUARDS[:-2]]})
     one, other = '{"summary": "Tom owes Anna 5 euros"}', '{"summary": "Anna owes Tom 5 euros"}'

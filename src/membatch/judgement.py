@@ -17,7 +17,7 @@ import msgspec
 from membatch.config import Config
 from membatch.decide import Rules, decide, rules_of
 from membatch.errors import ConfigError
-from membatch.fingerprint import canonical_text
+from membatch.fingerprint import DIGEST_BYTES, canonical_text
 from membatch.merge import Survivor, merge
 from membatch.patch import apply
 from membatch.plan import (
@@ -104,12 +104,15 @@ def _shown(memory: _Known, batch: Batch, hits: Hits, plan: Plan, rules: Rules, c
     shared, union = mine & theirs, mine | theirs
     score = Fraction(len(shared), len(union)) if union else Fraction(0)
     same_scope = memory.row.scope == batch.scopes[0]
+    # Where the digest is known, the index looks at no content hash.
+    live = [row.hashes[-DIGEST_BYTES:] for row in memory.fingerprints if not row.superseded]
+    same_hash = bool(hits.by_hash) or batch.content_hashes[0] in live
     outcome, reason = _outcome(plan, rules, config, same_scope=same_scope, score=score, by_hash=bool(hits.by_hash))
     return {
         "same_match_scope": same_scope,
         "digest": bool(hits.by_digest),
         "id": same_scope and memory.row.id == batch.ids[0],
-        "content_hash": bool(hits.by_hash),
+        "content_hash": same_hash,
         "score": f"{len(shared)}/{len(union)}",
         "threshold": config.dedup.threshold,
         "review_from": config.dedup.review_from,
@@ -118,7 +121,7 @@ def _shown(memory: _Known, batch: Batch, hits: Hits, plan: Plan, rules: Rules, c
             "only_first": sorted(theirs - mine),
             "only_second": sorted(mine - theirs),
         },
-        "guards": _verdicts(memory, record, rules, equal_hashes=bool(hits.by_hash)),
+        "guards": _verdicts(memory, record, rules, equal_hashes=same_hash),
         "outcome": outcome,
         "reason": reason,
     }

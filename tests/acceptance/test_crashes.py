@@ -112,6 +112,33 @@ def is_alive(process_id: int) -> bool:
         return False
 
 
+def test_who_waits_for_a_store_and_is_interrupted_is_not_told_to_resume(tmp_path: Path) -> None:
+    from membatch.store import open_store
+
+    many_records(tmp_path / "in.jsonl", 10)
+    holder = open_store(f"sqlite:///{tmp_path}/memories.db", ("user_id", "namespace"))
+    try:
+        waiting = start(tmp_path, "run", "in.jsonl", "--strategy", "exact", "--wait")
+        time.sleep(2)
+        waiting.send_signal(signal.SIGINT)
+        _, said = waiting.communicate(timeout=60)
+    finally:
+        holder.close()
+    assert (waiting.returncode, b"resume" in said) == (130, False), said
+
+
+def test_two_interrupts_end_a_load_at_once_and_say_how_to_resume(tmp_path: Path) -> None:
+    many_records(tmp_path / "in.jsonl", 60_000)
+    running = start(tmp_path, "run", "in.jsonl", "--batch-size", "30000", "--strategy", "exact")
+    while b'"run_id"' not in membatch("runs", "--json", folder=tmp_path).stdout:
+        assert running.poll() is None
+    while running.poll() is None:
+        running.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, b"go on with `membatch resume`" in said) == (130, True), said
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux lists the children of a process")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_workers_end_with_the_run_that_started_them(number: signal.Signals, tmp_path: Path) -> None:

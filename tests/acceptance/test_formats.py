@@ -273,3 +273,22 @@ def test_a_wrapper_of_200_megabytes_converts_in_bounded_memory(tmp_path: Path) -
         peaks.append(report["resources"]["peak_rss_bytes"])
     assert (tmp_path / "in.json").stat().st_size > 200_000_000
     assert peaks[1] - peaks[0] < 120_000_000
+
+
+def test_a_wrong_pointer_of_a_mapping_is_answered_with_what_the_source_has(tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", {"text": "Anna moved"})
+    (tmp_path / "membatch.toml").write_text('format = "mapping"\n[mapping.fields]\nsummary = "/txet"\n', "utf-8")
+    said = membatch("run", "in.jsonl", *EXACT, folder=tmp_path).stderr
+    assert b"summary is missing; your source has `text`." in said
+
+
+def test_settings_of_a_mapping_that_a_load_would_refuse_are_refused_by_config_too(tmp_path: Path) -> None:
+    (tmp_path / "membatch.toml").write_text('[mapping.fields]\nsumary = "/text"\n', "utf-8")
+    shown = membatch("config", folder=tmp_path)
+    assert (shown.returncode, b"'sumary' is no field of a record: did you mean 'summary'?" in shown.stderr) == (2, True)
+
+
+def test_an_explained_record_shows_its_own_id(tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", {"id": "my-own-id", "summary": "Anna moved"})
+    before, _, after = membatch("convert", "in.jsonl", "--explain", 1, folder=tmp_path).stdout.decode().partition("│")
+    assert (before + after).count("my-own-id") == 2

@@ -52,9 +52,10 @@ def main() -> NoReturn:
     """Run the command line; exits with one of the codes of DESIGN."""
     try:
         code = cli.main(prog_name="membatch", standalone_mode=False)
-    except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:  # click makes the one of the other
         signals.ignore()
-        click.echo("membatch: interrupted at once; go on with `membatch resume`", err=True)
+        notes = getattr(error.__cause__ or error, "__notes__", ())
+        click.echo("; ".join(("membatch: interrupted at once", *notes)), err=True)
         code = 130
     except click.ClickException as error:
         error.show()

@@ -37,9 +37,12 @@ def show_config(**flags: Any) -> int:
     """Show the settings in force, and where each came from."""
     from membatch.config import flat_settings
     from membatch.decide import rules_of
+    from membatch.formats.mapping import layout_of
 
     resolved, as_json, _ = settings_of(flags)
     rules_of(resolved.config)  # what a load would refuse is refused here too
+    if resolved.config.mapping:
+        layout_of(resolved.config.mapping)
     settings = flat_settings(resolved.config)
     if as_json:
         entries = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import difflib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -92,7 +93,9 @@ def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _rule(name: str, value: Any) -> Rule:
     head = name.split(".")[0]
     if CAMEL[Memory].get(head, head) not in Memory.__struct_fields__:
-        raise ConfigError(f"format mapping: {head!r} is no field of a record: see `membatch schema`")
+        nearest = difflib.get_close_matches(head, Memory.__struct_fields__, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else "see `membatch schema`"
+        raise ConfigError(f"format mapping: {head!r} is no field of a record: {hint}")
     try:
         rule = Rule(source=value) if isinstance(value, str) else msgspec.convert(value, Rule, strict=False)
     except msgspec.ValidationError as error:

@@ -15,7 +15,7 @@ import msgspec
 
 from membatch.errors import CODES, FIELD_KINDS
 from membatch.formats import Format, known_formats
-from membatch.formats.detect import recognised
+from membatch.formats.detect import NATIVE, recognised
 from membatch.layout import Sample
 from membatch.plan import FieldError, Rejection
 
@@ -60,7 +60,9 @@ def hints_of(rejection: Rejection) -> Iterator[str]:
         yield from (f"{pattern}\tformat:{name}" for name in fits)
         kind = error.code.rpartition("-")[2]
         if kind == "missing":
-            yield from (f"{pattern}\thas:{name}" for name in _siblings(value, error.pointer))
+            # In a record that a format made, what the source has besides stands under metadata.
+            has = _siblings(value, error.pointer if rejection.format != NATIVE else "/metadata/*")
+            yield from (f"{pattern}\thas:{name}" for name in has)
         elif kind == "range" and (scale := _scale(error.value)):
             yield f"{pattern}\tscale:{scale}"
     if not rejection.errors:

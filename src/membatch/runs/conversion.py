@@ -15,7 +15,7 @@ import msgspec
 
 from membatch.config import Config
 from membatch.errors import ConfigError
-from membatch.export import export
+from membatch.export import export, whole
 from membatch.formats.migrate import STEPS, known_versions, migrated
 from membatch.memory import SCHEMA_VERSION
 from membatch.plan import Migration, RawBatch
@@ -99,7 +99,7 @@ def explain(source: Input, count: int, *, config: Config | None = None) -> Itera
             if rejection is not None:
                 after.append(f"rejected, {rejection.code}: {rejection.message}")
                 continue
-            after.append(_shown(batch.records[record], first=_FIRST, last=_LAST))
+            after.append(_shown(whole(batch.ids[record], batch.records[record]), first=_FIRST, last=_LAST))
             after.extend(f"warning {warning.code} at {warning.pointer}" for warning in batch.warnings.get(record, ()))
         if len(batch) > count:
             after.append(f"… and {len(batch) - count:,} more records")
@@ -108,7 +108,7 @@ def explain(source: Input, count: int, *, config: Config | None = None) -> Itera
 
 
 # Of a record these fields are shown first and last; of a long text and a long item no more than so much is.
-_FIRST: Final = ("summary", "content", "kind", "subject", "participants", "occurred_at")
+_FIRST: Final = ("id", "summary", "content", "kind", "subject", "participants", "occurred_at")
 _LAST: Final = ("source_message_ids", "scope", "source", "tags", "metadata")
 _LONGEST_TEXT: Final = 300
 _MOST_LINES: Final = 80

@@ -102,6 +102,10 @@ def opened_session(config: Config, **options: bool) -> Iterator[Session]:
     session = Session(config, **options)
     try:
         yield session
+    except KeyboardInterrupt as stopped:
+        if not options.get("dry_run"):
+            stopped.add_note("go on with `membatch resume`")
+        raise
     finally:
         session.close()
 
