@@ -27,6 +27,7 @@ from membatch.cli.options import (
     epilog=examples(
         "membatch run memories.jsonl",
         "membatch run 'exports/*.jsonl.gz' --store sqlite:///memories.db --dry-run",
+        "membatch run 'sqlite:///old.db?table=notes'",
         "zcat old.jsonl.gz | membatch run - --strategy exact --report report.json",
     )
 )
@@ -38,7 +39,7 @@ from membatch.cli.options import (
 @click.option("--dry-run", is_flag=True, help="Do everything, then roll it back.")
 @common
 def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | None, **flags: Any) -> int:
-    """Load SOURCES: files, globs, folders, or - for standard input."""
+    """Load SOURCES: files, globs, folders, databases, or - for stdin."""
     from membatch.progress import shown
     from membatch.runs import process
     from membatch.runs.inputs import paths_of

@@ -83,7 +83,7 @@ def selection_of(url: str) -> Selection:
             remedy = (
                 f"did you mean {nearest[0]}?" if nearest and nearest[0] != name else "known are table, query, order"
             )
-            raise SourceError(f"{shown}: {name!r} {fault}: {remedy} (within a query, write & as %26)")
+            raise SourceError(f"{shown}: {name!r} {fault}: {remedy} (a & within a query needs a space behind it)")
         found[name] = _as_written(value) if name == "query" else unquote(value)
     if "table" in found and "query" in found:
         raise SourceError(f"{shown} names a table and a query: name one of them")
