@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import re
 import sqlite3
 import tempfile
 from fractions import Fraction
@@ -15,11 +17,22 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from membatch import ConfigError, check, process, undo, unmerge, validate_memory
+from membatch import ConfigError, check, forget, history, process, undo, unmerge, validate_memory
 from membatch.patch import apply as apply_patch
 from membatch.review import accept, accept_all, open_pairs, reject
 
-from .data import WORDS, config, counts_in_store, load, memory_data, records, records_of, write_lines
+from .data import (
+    WORDS,
+    config,
+    counts_in_store,
+    exported,
+    load,
+    memory_data,
+    records,
+    records_of,
+    summaries,
+    write_lines,
+)
 from .oracle import Oracle
 
 STORES = ["sqlite"]
@@ -190,7 +203,8 @@ class TestLaws:
                 what = data.draw(st.sampled_from(["load", "load", "accept", "reject", "unmerge", "unmerge", "undo"]))
                 pairs, merges = open_pairs(url), standing_merges(path)
                 if what == "load":
-                    load(data.draw(records_of(4, 14)), settings_)
+                    again = [json.loads(line) for line in exported(path)] if data.draw(st.booleans()) else []
+                    load([*data.draw(records_of(4, 14)), *data.draw(borrowers(path)), *again], settings_)
                 elif what in ("accept", "reject") and pairs:
                     decide_pair = accept if what == "accept" else reject
                     decide_pair(data.draw(st.sampled_from(pairs))["review"], config=settings_)
@@ -205,6 +219,61 @@ class TestLaws:
                 undo(runs[-1], store=url, cascade=True)
                 assert check(url).is_whole
             assert memory_data(path) == {"memory": [], "fingerprint": [], "merge": [], "review": []}
+
+    @FEWER
+    @given(st.data())
+    def test_the_same_input_after_reviews_and_unmerges_changes_nothing(self, store: str, data: st.DataObject) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            url, settings_ = f"sqlite:///{path}", config(path, guards=None, size=3)
+            loaded: list[Any] = []
+            for _ in range(data.draw(st.integers(2, 4))):
+                values = [*data.draw(records_of(4, 14)), *(data.draw(borrowers(path)) if loaded else [])]
+                load(values, settings_)
+                loaded += values
+                for _ in range(data.draw(st.integers(1, 4))):
+                    pairs, merges = open_pairs(url), standing_merges(path)
+                    if pairs and data.draw(st.booleans()):
+                        decide_pair = data.draw(st.sampled_from([accept, accept, reject]))
+                        decide_pair(data.draw(st.sampled_from(pairs))["review"], config=settings_)
+                    elif merges:
+                        with contextlib.suppress(ConfigError):
+                            unmerge(data.draw(st.sampled_from(merges)), store=url)
+                before = memory_data(path)
+                again, _ = load(loaded, settings_)
+                assert memory_data(path) == before
+                assert again.counts.read == again.counts.duplicates + again.counts.rejected
+                found = check(url)
+                assert found.is_whole, found.faults
+
+    @FEWER
+    @given(st.data())
+    def test_what_is_forgotten_leaves_no_byte_whatever_was_done(self, store: str, data: st.DataObject) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.db"
+            url, settings_ = f"sqlite:///{path}", config(path, guards=None, size=3)
+            marks = itertools.count()
+            load([], settings_)
+            for _ in range(data.draw(st.integers(3, 8))):
+                what = data.draw(st.sampled_from(["load", "load", "accept", "unmerge", "unmerge", "undo", "forget"]))
+                pairs, merges, memories = open_pairs(url), standing_merges(path), exported(path)
+                if what == "load":
+                    values = [*data.draw(records_of(4, 14)), *data.draw(borrowers(path))]
+                    load([marked(value, next(marks)) for value in values], settings_)
+                elif what == "accept" and pairs:
+                    accept(data.draw(st.sampled_from(pairs))["review"], config=settings_)
+                elif what == "unmerge" and merges:
+                    with contextlib.suppress(ConfigError):
+                        unmerge(data.draw(st.sampled_from(merges)), store=url)
+                elif what == "undo" and undoable_runs(path):
+                    undo(data.draw(st.sampled_from(undoable_runs(path))), store=url, cascade=True)
+                elif what == "forget" and memories:
+                    forget_one(json.loads(data.draw(st.sampled_from(memories)))["id"], path)
+                found = check(url)
+                assert found.is_whole, found.faults
+            for line in exported(path):
+                forget_one(json.loads(line)["id"], path)
+            assert check(url).is_whole
 
     @FEWER
     @given(records_of(8, 30), sizes)
@@ -232,6 +301,49 @@ class TestLaws:
                 assert json.loads({key: text for key, *_, text in others}[row[1]]) == survivor
                 known, _ = load([{"id": row[6], **json.loads(row[7])}], config(path))
                 assert known.counts.duplicates == 1
+
+
+@st.composite
+def borrowers(draw: st.DrawFn, path: Path) -> list[dict[str, Any]]:
+    """Records with ids that other records had: those of memories, and of what was absorbed."""
+    connection = sqlite3.connect(path)
+    sql = "SELECT id, match_scope FROM memory UNION SELECT merge.id, match_scope FROM merge JOIN memory USING (memory)"
+    known = connection.execute(f"{sql} ORDER BY 1, 2").fetchall()
+    connection.close()
+    found = []
+    for identity, scope in draw(st.lists(st.sampled_from(known), max_size=4)) if known else []:
+        user, _ = json.loads(scope)
+        found.append({"id": identity, "summary": draw(summaries), **({"scope": {"user_id": user}} if user else {})})
+    return found
+
+
+def marked(value: Any, number: int) -> Any:
+    """Return a record with a text that no other one has, under a name that others have too; what is none as it is."""
+    if not isinstance(value, dict) or "summary" not in value:
+        return value
+    return {**value, "metadata": {**value.get("metadata", {}), "a": f"mark-{number}-", f"m{number}": "x"}}
+
+
+def forget_one(identity: str, path: Path) -> None:
+    """Forget a memory, and look for what its records said in the files."""
+    url = f"sqlite:///{path}"
+    try:
+        past = history(identity, store=url)
+    except ConfigError:  # an id of several match scopes
+        return
+    told = set(re.findall(r"mark-\d+-", json.dumps([past["record"], past["first"], standing(past["merges"])])))
+    forget(identity, store=url)
+    left = b"".join(file.read_bytes() for file in sorted(path.parent.glob(f"{path.name}*")))
+    assert not [mark for mark in told if mark.encode() in left]
+
+
+def standing(merges: list[dict[str, Any]]) -> list[Any]:
+    """Return the records of merges that stand, and of those within them."""
+    return [
+        [merge["record"], merge.get("first"), standing(merge.get("merges", []))]
+        for merge in merges
+        if merge["unmerged_in"] is None
+    ]
 
 
 def standing_merges(path: Path) -> list[int]:
