@@ -118,6 +118,29 @@ def records_of(draw: st.DrawFn, least: int = 0, most: int = 40) -> list[Any]:
     return found
 
 
+@st.composite
+def doubtful_records(draw: st.DrawFn, path: Path) -> list[dict[str, Any]]:
+    """Records of few texts, so that many are held, merged or known, with ids that others had in the store before."""
+    connection = sqlite3.connect(path)
+    sql = "SELECT id FROM memory UNION SELECT id FROM merge ORDER BY 1"
+    ids = ["i1", "i2", "i3", *(row[0] for row in connection.execute(sql))]
+    connection.close()
+    found: list[dict[str, Any]] = []
+    for _ in range(draw(st.integers(2, 6))):
+        how, what, end = (
+            draw(st.sampled_from(words)) for words in (["never", "always"], ["black", "green"], ["", "."])
+        )
+        record: dict[str, Any] = {"summary": f"anna {how} drinks {what} tea in the old house by the sea{end}"}
+        if draw(st.integers(0, 4)) == 0:
+            record = {"summary": draw(summaries)}
+        if draw(st.booleans()):
+            record["id"] = draw(st.sampled_from(ids))
+        if draw(st.integers(0, 2)) == 0:
+            record |= draw(st.fixed_dictionaries({}, optional=CHANGES))
+        found.append(record)
+    return found
+
+
 CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "summary": summaries,
     "confidence": st.sampled_from([0.1, 0.9]),
