@@ -126,7 +126,7 @@ def doubtful_records(draw: st.DrawFn, path: Path) -> list[dict[str, Any]]:
     ids = ["i1", "i2", "i3", *(row[0] for row in connection.execute(sql))]
     connection.close()
     found: list[dict[str, Any]] = []
-    for _ in range(draw(st.integers(2, 6))):
+    for _ in range(draw(st.integers(3, 8))):
         how, what, end = (
             draw(st.sampled_from(words)) for words in (["never", "always"], ["black", "green"], ["", "."])
         )
