@@ -55,15 +55,17 @@ def looked_at(source: Input, config: Config) -> Sources:
         raise SourceError("no source was named")
     detection = _named(config)
     layout = layout_of(detection, config)
-    paths = sources.expand(source, layout)
+    paths = every = sources.expand(source, layout)
     if detection is not None and layout.names:
         every = sources.expand(source, msgspec.structs.replace(layout, names=()))
         detection = _leaving(detection, every, paths, "as it bears another name than the format's files")
+    others = sources.left_out(source, every)
     if detection is None and not any(map(sources.is_stream, paths)):
         detection, paths = _detected_files(paths, [os.fspath(name) for name in source], config)
     layout = layout_of(detection, config)
     if detection is not None:
         check_per(config, detection.format)
+        detection = _leaving(detection, others, [], "as its kind is read only where it is named")
     return Sources([sources.look_at(path, layout, config.source.max_record_bytes) for path in paths], None, detection)
 
 
