@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -72,7 +73,22 @@ def test_a_store_with_runs_says_how_to_find_what_was_meant(tmp_path: Path) -> No
         assert (done.returncode, says in done.stderr.decode()) == (2, True), done.stderr.decode()
 
 
-def test_a_table_with_semicolons_is_named_as_such(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("summary;confidence\nAnna moved to Oslo;0.9\n", "utf-8")
-    done = membatch("run", "table.csv", "--strategy", "exact", folder=tmp_path)
-    assert (done.returncode, "the columns are divided by ';'" in done.stderr.decode()) == (1, True)
+@pytest.mark.parametrize("mark", [";", "|", "\t"])
+@pytest.mark.parametrize("head", ["summary{0}confidence", '"summary"{0}"confidence"', "\ufeffsummary {0} confidence"])
+def test_a_table_whose_columns_are_divided_by_something_else_is_read(head: str, mark: str, tmp_path: Path) -> None:
+    text = f"{head.format(mark)}\nAnna moved to Oslo, again{mark}0.9\nTom sings{mark}0.5\n"
+    (tmp_path / "table.csv").write_text(text, "utf-8")
+    settings = ("--strategy", "exact", "--batch-size", "1")
+    done = membatch("run", "table.csv", "--max-errors", "0", *settings, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = list(map(json.loads, membatch("export", folder=tmp_path).stdout.splitlines()))
+    assert [(memory["summary"], memory["confidence"]) for memory in found] == [
+        ("Anna moved to Oslo, again", 0.9),
+        ("Tom sings", 0.5),
+    ]
+
+
+def test_a_table_of_one_column_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text('"summary"\n"a; b; c"\n', "utf-8")
+    assert membatch("run", "table.csv", "--strategy", "exact", folder=tmp_path).returncode == 0
+    assert b'"summary":"a; b; c"' in membatch("export", folder=tmp_path).stdout
