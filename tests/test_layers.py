@@ -51,6 +51,7 @@ RANKS = {
     "reversal": 8,
     "": 9,
     "cli": 10,
+    "__main__": 11,
 }
 CORE = {
     "decide",

@@ -21,6 +21,7 @@ from membatch.formats import pam_export
 from membatch.terminal import json_output
 
 _ROWS_PER_GROUP: Final = 10_000
+UNKNOWN_OWNER: Final = "unknown"  # Portable AI Memory has no file without an owner
 
 Rows = Iterable[tuple[str, bytes]]
 
@@ -90,8 +91,8 @@ def owners(rows: Rows) -> list[str | None]:
     return list(found)
 
 
-def export_pam(rows: Rows, output: str | os.PathLike[str] | None, owner: str, *, only: bool = False) -> int:
-    """Write a Portable AI Memory store of an owner; with `only`, of the memories that name this user alone.
+def export_pam(rows: Rows, output: str | os.PathLike[str] | None, owner: str | None, *, only: bool = False) -> int:
+    """Write a Portable AI Memory store of an owner (None is nobody); with `only`, of the owner's memories alone.
 
     Returns the number of memories. Raises SurroundingsError where writing fails.
     """
@@ -107,8 +108,8 @@ def export_pam(rows: Rows, output: str | os.PathLike[str] | None, owner: str, *,
         raise SurroundingsError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _write_pam(rows: Rows, stream: BinaryIO, owner: str, only: bool) -> int:
-    head = msgspec.json.encode(pam_export.head(owner, version("membatch")))
+def _write_pam(rows: Rows, stream: BinaryIO, owner: str | None, only: bool) -> int:
+    head = msgspec.json.encode(pam_export.head(owner or UNKNOWN_OWNER, version("membatch")))
     stream.write(head[:-1] + b',"memories":[')
     count = 0
     for identity, encoded in rows:

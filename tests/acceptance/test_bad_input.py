@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,7 @@ ENDINGS = {
     "an unknown suffix": (["run", "notes.txt"], 4, b"unknown kind of file '.txt'"),
     "a database that is none": (["run", "in.jsonl", "--store", "sqlite:///notes.db"], 4, b"not a SQLite database"),
     "a store in a folder that is missing": (["run", "in.jsonl", "--store", "sqlite:///no/a.db"], 4, b"cannot"),
+    "a store in memory": (["run", "in.jsonl", "--store", "sqlite:///:memory:"], 2, b"gone at once"),
     "an unknown store": (
         ["run", "in.jsonl", "--store", "mysql://u:secret@h/d"],
         2,
@@ -142,6 +145,47 @@ def test_a_read_only_folder_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "sealed").mkdir(mode=0o500)
     result = membatch("run", "in.jsonl", "--store", "sqlite:///sealed/a.db", folder=tmp_path)
     assert (result.returncode, b"Traceback" in result.stderr) == (4, False)
+
+
+def sealed(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command where the folder `sealed` cannot be written to: for root, who may, it is mounted read-only."""
+    command = [sys.executable, "-m", "membatch.cli", *arguments]
+    if os.geteuid() == 0:
+        mounted = "mount --bind sealed sealed && mount -o remount,bind,ro sealed"
+        command = ["unshare", "--mount", "sh", "-c", f'{mounted} && exec "$@"', "sh", *command]
+    else:
+        (folder / "sealed").chmod(0o500)
+    return subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+
+
+can_seal = pytest.mark.skipif(
+    os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"], check=False).returncode != 0,
+    reason="root may write everywhere, and may not mount here",
+)
+
+
+@can_seal
+def test_a_store_in_a_folder_that_cannot_be_written_to_can_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "sealed").mkdir()
+    (tmp_path / "in.jsonl").write_bytes(GOOD + b"\n{}\n")
+    membatch("run", "in.jsonl", "--store", "sqlite:///sealed/a.db", folder=tmp_path)
+    for command in ("runs", "export", "check", "report", "rejects", "review"):
+        result = sealed(tmp_path, command, "--store", "sqlite:///sealed/a.db")
+        assert (result.returncode, b"Traceback" in result.stderr) == (0, False), (command, result.stderr)
+    assert b"a good record" in sealed(tmp_path, "export", "--store", "sqlite:///sealed/a.db").stdout
+    loaded = sealed(tmp_path, "run", "in.jsonl", "--store", "sqlite:///sealed/a.db")
+    assert (loaded.returncode, b"sealed/a.db" in loaded.stderr) == (4, True)
+
+
+@can_seal
+def test_a_store_whose_last_changes_cannot_be_read_there_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "sealed").mkdir()
+    (tmp_path / "in.jsonl").write_bytes(GOOD + b"\n")
+    url = "sqlite:///sealed/a.db"
+    membatch("run", "in.jsonl", "--store", url, folder=tmp_path)
+    (tmp_path / "sealed" / "a.db-wal").write_bytes(b"changes of a run that died")
+    result = sealed(tmp_path, "runs", "--store", url)
+    assert (result.returncode, b"copy both files" in result.stderr) == (4, True)
 
 
 def test_files_are_private_to_the_user(tmp_path: Path) -> None:

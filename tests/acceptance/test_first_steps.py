@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from membatch import ConfigError, process
 from tests.acceptance.command import membatch
 
 SLIPS = {
@@ -72,7 +77,56 @@ def test_a_store_with_runs_says_how_to_find_what_was_meant(tmp_path: Path) -> No
         assert (done.returncode, says in done.stderr.decode()) == (2, True), done.stderr.decode()
 
 
-def test_a_table_with_semicolons_is_named_as_such(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("summary;confidence\nAnna moved to Oslo;0.9\n", "utf-8")
-    done = membatch("run", "table.csv", "--strategy", "exact", folder=tmp_path)
-    assert (done.returncode, "the columns are divided by ';'" in done.stderr.decode()) == (1, True)
+@pytest.mark.parametrize("mark", [";", "|", "\t"])
+@pytest.mark.parametrize("head", ["summary{0}confidence", '"summary"{0}"confidence"', "\ufeffsummary {0} confidence"])
+def test_a_table_whose_columns_are_divided_by_something_else_is_read(head: str, mark: str, tmp_path: Path) -> None:
+    text = f"{head.format(mark)}\nAnna moved to Oslo, again{mark}0.9\nTom sings{mark}0.5\n"
+    (tmp_path / "table.csv").write_text(text, "utf-8")
+    settings = ("--strategy", "exact", "--batch-size", "1")
+    done = membatch("run", "table.csv", "--max-errors", "0", *settings, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = list(map(json.loads, membatch("export", folder=tmp_path).stdout.splitlines()))
+    assert [(memory["summary"], memory["confidence"]) for memory in found] == [
+        ("Anna moved to Oslo, again", 0.9),
+        ("Tom sings", 0.5),
+    ]
+
+
+def test_a_table_of_one_column_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text('"summary"\n"a; b; c"\n', "utf-8")
+    assert membatch("run", "table.csv", "--strategy", "exact", folder=tmp_path).returncode == 0
+    assert b'"summary":"a; b; c"' in membatch("export", folder=tmp_path).stdout
+
+
+ANSWERS = {
+    "run m.jsonl --store sqlite:m.db": "write sqlite:///m.db",
+    "run m.jsonl --store ''": "write sqlite:///FILE.db",
+    "convert m.jsonl --explain -1": "x>=1",
+    "review --accept-all --guard foo": "unknown guard 'foo': known are",
+}
+
+
+@pytest.mark.parametrize("line", ANSWERS)
+def test_typical_slips_are_answered_with_what_is_right(line: str, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"summary": "Anna sings"}\n', "utf-8")
+    done = membatch(*shlex.split(line), folder=tmp_path)
+    assert (done.returncode, ANSWERS[line] in done.stderr.decode()) == (2, True), done.stderr.decode()
+
+
+def test_python_minus_m_membatch_is_the_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "membatch", "--version"], cwd=tmp_path, capture_output=True, check=True
+    )
+    assert done.stdout.startswith(b"membatch")
+
+
+def test_wrong_types_from_python_are_answered_with_what_is_right(tmp_path: Path) -> None:
+    store: Any = tmp_path / "m.db"
+    record: Any = {"summary": "Anna sings"}
+    with pytest.raises(ConfigError, match="not one dict: give a list"):
+        process(record, store=f"sqlite:///{store}")
+    with pytest.raises(ConfigError, match="not a URL"):
+        process([{"summary": "Anna sings"}], store=store)
+    config: Any = {"store": "sqlite:///m.db"}
+    with pytest.raises(ConfigError, match="not a Config"):
+        process([{"summary": "Anna sings"}], config=config)

@@ -292,3 +292,31 @@ def test_an_explained_record_shows_its_own_id(tmp_path: Path) -> None:
     lines(tmp_path / "in.jsonl", {"id": "my-own-id", "summary": "Anna moved"})
     before, _, after = membatch("convert", "in.jsonl", "--explain", 1, folder=tmp_path).stdout.decode().partition("│")
     assert (before + after).count("my-own-id") == 2
+
+
+def test_each_users_memories_and_those_of_nobody_can_be_had_as_pam(tmp_path: Path) -> None:
+    anna = {"summary": "Anna sings", "scope": {"user_id": "anna"}}
+    lines(tmp_path / "in.jsonl", anna, {"summary": "Nobody sings"})
+    membatch("run", "in.jsonl", *EXACT, folder=tmp_path)
+    asked = membatch("export", "--format", "pam", folder=tmp_path)
+    assert (asked.returncode, b"those of anna, nobody (--user '')" in asked.stderr) == (2, True)
+    for user, text in (("anna", "Anna sings"), ("", "Nobody sings")):
+        found = json.loads(membatch("export", "--format", "pam", "--user", user, folder=tmp_path).stdout)
+        assert [memory["content"] for memory in found["memories"]] == [text]
+    for user in ("nobody", "tom"):
+        wrong = membatch("export", "--format", "pam", "--user", user, "--output", "out.json", folder=tmp_path)
+        assert (wrong.returncode, b"has no memory: there are those of anna" in wrong.stderr) == (2, True)
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_files_of_a_folder_that_would_be_read_if_they_were_named_are_said_to_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    lines(tmp_path / "in" / "a.jsonl", {"summary": "Anna sings"})
+    for name in ("notes.md", "old.zip", ".hidden.md", "picture.png"):
+        (tmp_path / "in" / name).write_bytes(b"")
+    result = membatch("run", "in", *EXACT, folder=tmp_path)
+    assert (result.returncode, b"left out" in result.stderr) == (0, True)
+    reason = report_of(membatch("report", "--json", folder=tmp_path))["format"]["reason"]
+    assert reason.endswith("; left out, as its kind is read only where it is named: notes.md, old.zip")
+    alone = membatch("run", "in/a.jsonl", *EXACT, folder=tmp_path)
+    assert b"left out" not in alone.stderr

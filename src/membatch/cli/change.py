@@ -72,7 +72,8 @@ def review(
 ) -> int:
     """List the pairs that a guard was unsure of, or decide them."""
     from membatch import review as reviews
-    from membatch.config import ratio
+    from membatch.config import DEFAULT_GUARDS, ratio
+    from membatch.decide import rules_of
     from membatch.report.words import plural
     from membatch.runs import report as report_of_run
 
@@ -88,6 +89,9 @@ def review(
         done = f"the pair {rejected} stays apart"
     elif guard is not None:
         ratio(min_score, "--min-score")
+        known = sorted({*DEFAULT_GUARDS, *rules_of(config).guards})
+        if guard not in known:
+            raise click.UsageError(f"unknown guard {guard!r}: known are {', '.join(known)}")
         found, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
         if found is None:
             fits = f"has a score of {min_score} or more and could be merged"

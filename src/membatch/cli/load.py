@@ -125,7 +125,9 @@ def validate(sources: tuple[str, ...], report_file: str | None, **flags: Any) ->
 @of_format
 @per
 @click.option("--to-version", type=int, metavar="N", help="The schema version to write [the current one].")
-@click.option("--explain", "explained", type=int, metavar="N", help="Show the first N records before and after.")
+@click.option(
+    "--explain", "explained", type=click.IntRange(min=1), metavar="N", help="Show the first N records before and after."
+)
 @tolerance
 @click.option("--redact", is_flag=True, default=None, help="No record content in the report.")
 @common

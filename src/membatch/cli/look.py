@@ -241,7 +241,7 @@ def check(**flags: Any) -> int:
     default="membatch",
     help="As membatch or pam [membatch].",
 )
-@click.option("--user", metavar="ID", help="With --format pam: of this user only.")
+@click.option("--user", metavar="ID", help="With --format pam: of this user only ('' for those of nobody).")
 @common
 def export(output: str | None, shape: str, user: str | None, **flags: Any) -> int:
     """Write all memories, the oldest first, to load elsewhere."""
@@ -264,10 +264,13 @@ def _export_pam(store: Any, output: str | None, user: str | None) -> int:
     from membatch.errors import ConfigError
     from membatch.export import export_pam, owners
 
-    if user is not None:
-        return export_pam(store.export(), output, user, only=True)
     found = owners(store.export())
+    names = ", ".join("nobody (--user '')" if name is None else name for name in found[:5])
+    if user is not None:
+        if (user or None) not in found:
+            whom = f"user {user!r} has no memory" if user else "every memory has a user"
+            raise ConfigError(f"{whom}: there are those of {names}" if found else f"{whom}: the store has none")
+        return export_pam(store.export(), output, user or None, only=True)
     if len(found) > 1:
-        names = ", ".join("nobody" if name is None else name for name in found[:5])
         raise ConfigError(f"Portable AI Memory holds one person's memories, here are those of {names}: say --user ID")
-    return export_pam(store.export(), output, found[0] if found and found[0] else "unknown")
+    return export_pam(store.export(), output, found[0] if found else None)

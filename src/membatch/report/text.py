@@ -59,9 +59,11 @@ def _head(report: Report) -> str:
 
 
 def _format(report: Report) -> list[str]:
-    if report.format is None or report.format["name"] == "membatch":
+    if report.format is None:
         return []
     reason = report.format["reason"]
+    if report.format["name"] == "membatch" and "left out" not in (reason or ""):
+        return []
     return [f"  read as {report.format['name']}" + (f": {printable(reason)}" if reason else "")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,7 +28,11 @@ Input = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Iterable[dic
 
 def with_choices(config: Config, store: str | None, format_name: str | None) -> Config:
     """Return the settings with the store and format of a call, where it names them; raises ConfigError."""
+    if not isinstance(config, Config):
+        raise ConfigError(f"config is a {type(config).__name__}, not a Config: Config.load(FILE) reads one")
     if store is not None:
+        if not isinstance(store, str):
+            raise ConfigError(f"store is a {type(store).__name__}, not a URL: write 'sqlite:///FILE.db'")
         config = msgspec.structs.replace(config, store=store)
     if format_name is not None:
         config = msgspec.structs.replace(config, format=format_name)
@@ -49,21 +53,25 @@ def looked_at(source: Input, config: Config) -> Sources:
     """Return the sources of a run; raises SourceError, or ConfigError where several formats fit."""
     if isinstance(source, str | os.PathLike):
         source = [source]
+    if isinstance(source, Mapping | Memory | bytes) or not isinstance(source, Iterable):
+        raise ConfigError(f"a source is a path or an iterable of records, not one {type(source).__name__}: give a list")
     if not isinstance(source, Sequence) or not all(isinstance(name, str | os.PathLike) for name in source):
         return Sources([SourceFile(ITERABLE)], source, _named(config))
     if not source:
         raise SourceError("no source was named")
     detection = _named(config)
     layout = layout_of(detection, config)
-    paths = sources.expand(source, layout)
+    paths = every = sources.expand(source, layout)
     if detection is not None and layout.names:
         every = sources.expand(source, msgspec.structs.replace(layout, names=()))
         detection = _leaving(detection, every, paths, "as it bears another name than the format's files")
+    others = sources.left_out(source, every)
     if detection is None and not any(map(sources.is_stream, paths)):
         detection, paths = _detected_files(paths, [os.fspath(name) for name in source], config)
     layout = layout_of(detection, config)
     if detection is not None:
         check_per(config, detection.format)
+        detection = _leaving(detection, others, [], "as its kind is read only where it is named")
     return Sources([sources.look_at(path, layout, config.source.max_record_bytes) for path in paths], None, detection)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from membatch.errors import ConfigError
 from membatch.source.stream import STANDARD_INPUT, member_of
-from membatch.store.sqlite import files_of
+from membatch.store.places import files_of
 
 
 def check_output(output: str | os.PathLike[str], sources: Iterable[str] = (), store: str | None = None) -> None:

@@ -21,7 +21,7 @@ from membatch.plan import Checkpoint, Position, RawBatch, Rejection
 from membatch.source import sql
 from membatch.source.chunk import Chunk
 from membatch.source.json_members import Span
-from membatch.source.names import expand, reader_of, reader_of_wrapper, stem_of, suffix_of, wrapper_in
+from membatch.source.names import expand, left_out, reader_of, reader_of_wrapper, stem_of, suffix_of, wrapper_in
 from membatch.source.sample import decoded, sample_of
 from membatch.source.sql import is_database
 from membatch.source.stream import STANDARD_INPUT, member_of
@@ -221,6 +221,7 @@ __all__ = [
     "expand",
     "is_database",
     "is_stream",
+    "left_out",
     "look_at",
     "read",
     "sample_of",

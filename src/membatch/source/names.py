@@ -73,6 +73,30 @@ def _is_text(path: str) -> bool:
     return True
 
 
+def left_out(names: Sequence[str | os.PathLike[str]], paths: Iterable[str]) -> list[str]:
+    """Return the files in the folders and archives of these names that hold data and are not among the paths.
+
+    They are read where they are named themselves, or where a format asks for them.
+    """
+    kept = set(paths)
+    kinds = {*known_sources(), *TEXTS, ARCHIVE}
+    found = {file for name in names for file in _files_in(os.fspath(name))}
+    return sorted((file for file in found - kept if suffix_of(file) in kinds), key=os.fsencode)
+
+
+def _files_in(name: str) -> list[str]:
+    """Return all files in a folder or archive that are not hidden."""
+    path = Path(name)
+    if path.is_dir():
+        files = [file for file in path.rglob("*") if file.is_file()]
+        return [str(file) for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    if not path.is_file() or not name.lower().endswith(ARCHIVE):
+        return []
+    with opened_archive(name) as archive:
+        members = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    return [f"{name}/{member}" for member in members if _is_seen(member)]
+
+
 def _expand_one(name: str, layout: Layout) -> list[str]:
     if sql.is_database(name):
         sql.selection_of(name)
@@ -84,14 +108,10 @@ def _expand_one(name: str, layout: Layout) -> list[str]:
         known = " or ".join(f"{scheme}:///FILE.db?table=NAME" for scheme in sql.DATABASES)
         raise SourceError(f"{hide_password(name)} is a URL, and sources are files or {known}: {remedy}")
     if path.is_dir():
-        files = [file for file in path.rglob("*") if file.is_file()]
-        seen = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
-        return _chosen(name, map(str, seen), layout)
+        return _chosen(name, _files_in(name), layout)
     if path.exists() or member_of(name) is not None:
         if name.lower().endswith(ARCHIVE):
-            with opened_archive(name) as archive:
-                members = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-            return _chosen(name, [f"{name}/{member}" for member in members if _is_seen(member)], layout)
+            return _chosen(name, _files_in(name), layout)
         reader_of(name, layout if layout.suffixes else Layout(suffixes=tuple(TEXTS)))
         return [name]
     if glob.has_magic(name):
@@ -214,6 +234,7 @@ __all__ = [
     "is_inside",
     "is_named",
     "known_sources",
+    "left_out",
     "reader_of",
     "reader_of_wrapper",
     "stem_of",

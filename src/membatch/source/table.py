@@ -1,13 +1,15 @@
 """CSV and TSV → items: each row as a JSON object of its cells, under the names of the first row.
 
-Rule: cells stay text, a format decides what they mean; a row that is not valid costs itself only. A row may
-span lines (quoted); an open quote is given up at the record limit, and reading goes on after its first line.
+Rule: cells stay text, a format decides what they mean; a row that is not valid costs itself only. A row may span
+lines (quoted); an open quote is given up at the record limit, and reading goes on after its first line. Columns are
+divided as the suffix says, or, where that does not divide the first row, by what does.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Final, Literal
@@ -23,6 +25,8 @@ from membatch.source.stream import ByteStream, Unreadable
 from membatch.source.unreadable import remainder, too_long
 
 _ROWS_PER_CHUNK: Final = 2000
+_DELIMITERS: Final = (";", "\t", "|", ",")
+_QUOTED: Final = re.compile(r'"[^"]*"')  # what remains without it
 
 
 class _Lines:
@@ -122,7 +126,7 @@ class _Table:
 
     def chunks(self, after: Checkpoint) -> Iterator[Chunk]:
         """Yield all rows after the checkpoint; the header is read in any case."""
-        header = self._columns or self._row()
+        header = self._columns or self._first_row()
         if header is None:
             if self._lines.fault is not None and after.offset == 0:
                 yield self._chunk()
@@ -132,8 +136,6 @@ class _Table:
         self._is_ours = tuple(self._header) == COLUMNS
         if first is None and len(set(self._header)) < len(self._header):
             first = remainder("csv-malformed", "a column name occurs twice in the first row")
-        if first is None and self._delimiter == "," and len(self._header) == 1 and ";" in self._header[0]:
-            first = remainder("csv-malformed", "the columns are divided by ';', those of a .csv by ','")
         if first is not None:
             if after.offset == 0:
                 yield Chunk([b""], [1], [0], {0: first}, self._lines.line, self._lines.offset, ends=True)
@@ -144,6 +146,22 @@ class _Table:
             if not chunk.items:
                 return
             yield chunk
+
+    def _first_row(self) -> list[str] | Rejection | None:
+        """Return the names of the columns, divided by what divides them, without blanks around them."""
+        row = self._row()
+        is_whole = row is None or (len(row) != 1 if isinstance(row, list) else row.code != "csv-malformed")
+        if not is_whole:
+            line = self._lines.taken[0]
+            text = _QUOTED.sub("", line.decode("utf-8", "replace"))
+            counts = {mark: text.count(mark) for mark in _DELIMITERS}
+            most = max(counts, key=counts.__getitem__)
+            if counts[most] and not counts[self._delimiter]:
+                self._delimiter = most
+                # Of a row that is not valid, the lines behind the first were given back.
+                self._lines.put_back(self._lines.taken if isinstance(row, list) else [line])
+                row = self._row()
+        return [name.strip() for name in row] if isinstance(row, list) else row
 
     def _chunk(self) -> Chunk:
         items: list[bytes] = []

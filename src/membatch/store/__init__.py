@@ -360,7 +360,8 @@ def open_store(
     scheme, separator, _ = url.partition("://")
     stores = known_stores()
     if not separator:
-        raise ConfigError(f"the store {hide_password(url)!r} is no URL: write sqlite:///{url}")
+        file = url.removeprefix("sqlite:").lstrip("/") if url.startswith("sqlite:") else url
+        raise ConfigError(f"the store {hide_password(url)!r} is no URL: write sqlite:///{file or 'FILE.db'}")
     if scheme not in stores:
         known = ", ".join("sqlite:///FILE.db" if name == "sqlite" else f"{name}://…" for name in stores)
         raise ConfigError(f"unknown store {hide_password(url)!r}: use {known}")

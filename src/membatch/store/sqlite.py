@@ -21,9 +21,7 @@ from typing import Any, Final
 
 import filelock
 
-from membatch.config import hide_password
 from membatch.errors import (
-    ConfigError,
     RefusedError,
     StoreBusyError,
     StoreError,
@@ -39,6 +37,7 @@ from membatch.store import (
 from membatch.store.changes import PURGE_IS_DUE, Changes
 from membatch.store.driver import ours, translated
 from membatch.store.inspection import Inspection
+from membatch.store.places import path_of, uri_of
 from membatch.store.queries import query
 from membatch.store.reading import Reading
 from membatch.store.transaction import SqliteTransaction
@@ -51,22 +50,6 @@ BUSY_MILLISECONDS: Final = 5_000
 LOCK_SECONDS: Final = 0.2  # a reader that looks whether the lock is held has it for less than a millisecond
 PATIENT_MILLISECONDS: Final = 30_000  # where nobody counts attempts: about as long as those of a batch together
 LIVE_RUN: Final = "live_run"  # the fact which run the holder of the lease is at work on
-
-
-def path_of(url: str) -> str:
-    """Return the file that a sqlite:/// URL names."""
-    path = url.removeprefix("sqlite://")
-    if not path.startswith("/") or len(path) < 2:
-        raise ConfigError(f"store {hide_password(url)!r} names no file: write sqlite:///FILE.db")
-    return path[1:]
-
-
-def files_of(url: str) -> list[str]:
-    """Return the files that a store has on this machine, whether they are there or not."""
-    if not url.startswith("sqlite:"):
-        return []
-    path = path_of(url)
-    return [path, *(path + end for end in ("-wal", "-shm", "-journal", ".lock"))]
 
 
 class SqliteStore(Reading):
@@ -124,7 +107,11 @@ class SqliteStore(Reading):
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             with ours():
                 connection = sqlite3.connect(
-                    self._path, isolation_level=None, timeout=PATIENT_MILLISECONDS / 1000, check_same_thread=False
+                    uri_of(self._path, write=write),
+                    isolation_level=None,
+                    timeout=PATIENT_MILLISECONDS / 1000,
+                    check_same_thread=False,
+                    uri=True,
                 )
                 connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of no effect but in an empty file
                 connection.execute("PRAGMA journal_mode = WAL" if write else "PRAGMA query_only = ON")

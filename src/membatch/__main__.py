@@ -1,0 +1,5 @@
+"""`python -m membatch` is the command."""
+
+from membatch.cli import main
+
+main()
