@@ -21,6 +21,7 @@ from membatch import SourceError
 from membatch.config import SourceSettings
 from membatch.plan import Checkpoint, RawBatch, Reached, checkpoint_at
 from membatch.source import changes, expand, look_at, read
+from membatch.source.names import reader_of
 from membatch.source.sql import ROWS_PER_PAGE, selection_of
 
 
@@ -132,6 +133,7 @@ KEYS = (
     st.lists(st.tuples(KEYS, st.booleans()), max_size=12),
     st.sampled_from(["", "TEXT", "TEXT COLLATE NOCASE", "INTEGER", "REAL", "BLOB"]),
     st.booleans(),
+    st.sampled_from(["UTF-8", "UTF-16le", "UTF-16be"]),
     st.integers(1, 5),
 )
 def test_any_values_of_any_column_are_an_order(
@@ -139,10 +141,16 @@ def test_any_values_of_any_column_are_an_order(
     keys: list[tuple[Any, bool]],
     kind: str,
     has_index: bool,
+    encoding: str,
     size: int,
 ) -> None:
     path = tmp_path_factory.mktemp("orders") / "old.db"
-    database(path, f"CREATE TABLE notes (k {kind}, n INTEGER)", *["CREATE INDEX by_k ON notes (k)"][:has_index])
+    database(
+        path,
+        f"PRAGMA encoding = '{encoding}'",
+        f"CREATE TABLE notes (k {kind}, n INTEGER)",
+        *["CREATE INDEX by_k ON notes (k)"][:has_index],
+    )
     rows = [(key, is_cast, number) for number, (key, is_cast) in enumerate(keys)]
     for key, is_cast, number in rows:  # bytes cast to text may be no UTF-8
         value = "CAST(? AS TEXT)" if is_cast and isinstance(key, bytes) else "?"
@@ -307,6 +315,15 @@ def test_columns_that_change_meanwhile_are_told_or_left_for_the_next_run(tmp_pat
     database(path, "ALTER TABLE notes DROP COLUMN level")
     with pytest.raises(SourceError, match=r"no such column: source.level.* go on with `membatch resume`"):
         list(reading)
+
+
+def test_a_page_of_long_rows_ends_at_its_bytes(tmp_path: Path) -> None:
+    rows = [(f"{number} " + "x" * 1_000_000,) for number in range(20)]
+    path = database(tmp_path / "old.db", "CREATE TABLE notes (a)", "INSERT INTO notes VALUES (?)", rows=rows)
+    source = url(path, "table=notes")
+    chunks = list(reader_of(source).read(source, Checkpoint(), SourceSettings()))
+    assert max(sum(map(len, chunk.items)) for chunk in chunks) < 6_000_000
+    assert [json.loads(item)["a"] for chunk in chunks for item in chunk.items] == [row[0] for row in rows]
 
 
 def test_a_database_that_is_locked_is_an_error_that_says_so(tmp_path: Path) -> None:

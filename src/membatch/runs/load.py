@@ -43,9 +43,10 @@ def process(
 ) -> Report:
     """Load a source into a store and return the report.
 
-    `source` is a path, glob or folder, a sequence of these, "-" for standard input, or an iterable of dicts,
-    Memory objects or JSON texts. `store` and `format` go before what `config` says. With `dry_run` everything
-    happens and is rolled back. An observer is called with each batch's plan and tally after its commit.
+    `source` is a path, glob, folder or a database's URL with a table or query, a sequence of these, "-" for standard
+    input, or an iterable of dicts, Memory objects or JSON texts. `store` and `format` go before what `config` says.
+    With `dry_run` everything happens and is rolled back. An observer is called with each batch's plan and tally after
+    its commit.
 
     Raises ConfigError, SourceError or StoreError; bad records are rejected, not raised.
     """

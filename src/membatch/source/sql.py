@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -46,7 +47,7 @@ class Database(Protocol):
     order: str | None
     is_paged: bool
 
-    def rows(self, reached: Reached | None) -> Iterator[tuple[Any, ...]]:
+    def rows(self, reached: Reached | None) -> Generator[tuple[Any, ...]]:
         """Yield the rows from a value of the order column on, those with it too; its value comes last in a row."""
 
     def counts(self, reached: Reached) -> tuple[int, int]:
@@ -154,7 +155,7 @@ def changes(url: str, columns: list[str], after: Checkpoint) -> str | None:
 def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chunk]:
     """Yield the rows of what a URL names from the checkpoint on; a row's number stands as its line."""
     with closing(opened(path)) as database:
-        pages = _Pages(database, hide_password(path), after, settings.max_record_bytes)
+        pages = _Pages(database, after, settings.max_record_bytes)
         try:
             is_over = False
             while not is_over:
@@ -168,26 +169,26 @@ def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chu
 class _Pages:
     """The state of reading: the row that comes next, how far the order column is read, the rows at hand."""
 
-    def __init__(self, database: Database, name: str, after: Checkpoint, limit: int) -> None:
-        self._database, self._name, self._limit = database, name, limit
+    def __init__(self, database: Database, after: Checkpoint, limit: int) -> None:
+        self._database, self._limit = database, limit
         self._row, self._reached = after.line, after.reached
         self._rows = self._from_here() if database.order is not None else self._numbered(after.line)
 
     def _from_here(self) -> Generator[tuple[Any, ...]]:
         """Yield the rows that are left; of those that have the value that was reached, some were read."""
         reached = self._reached
-        rows = self._database.rows(reached)
         left = 0 if reached is None else reached.count
-        for row in rows:
-            if left and reached is not None and (row[-1] == reached.key or not _can_be_kept(row[-1])):
-                left -= 1
-                continue
-            left = 0
-            yield row
+        with closing(self._database.rows(reached)) as rows:
+            for row in rows:
+                if left and reached is not None and (row[-1] == reached.key or not _can_be_kept(row[-1])):
+                    left -= 1
+                    continue
+                left = 0
+                yield row
 
     def _numbered(self, first: int) -> Generator[tuple[Any, ...]]:
-        for number, row in enumerate(self._database.rows(None), 1):
-            if number >= first:
+        with closing(self._database.rows(None)) as rows:
+            for row in itertools.islice(rows, first - 1, None):
                 yield (*row, None)
 
     def next(self) -> tuple[Chunk, bool]:

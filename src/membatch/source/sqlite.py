@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -143,7 +143,7 @@ class SqliteDatabase:
         where = f" WHERE {self._key} COLLATE BINARY >= ?" if has_start else ""
         return f"SELECT {columns}, {self._key} FROM {self._from}{where} ORDER BY {self._key} COLLATE BINARY"
 
-    def rows(self, reached: Reached | None) -> Iterator[tuple[Any, ...]]:
+    def rows(self, reached: Reached | None) -> Generator[tuple[Any, ...]]:
         """Yield the rows from a value of the order column on, those with it too; its value comes last in a row."""
         has_start = reached is not None and reached.key is not None  # rows without a value come first
         with _told(self._selection.path, is_reading=True):
