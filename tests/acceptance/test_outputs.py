@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,20 @@ def test_no_output_takes_the_place_of_what_is_read(name: str, tmp_path: Path) ->
     result = membatch(*OVER_WHAT_IS_READ[name], folder=tmp_path)
     assert (result.returncode, b"cannot write " in result.stderr, b"another file" in result.stderr) == (2, True, True)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+def test_no_output_takes_the_place_of_a_database_that_was_read(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "old.db")) as database:
+        database.execute("CREATE TABLE note (summary TEXT)")
+        database.execute("INSERT INTO note VALUES ('Anna sings'), ('')")
+        database.commit()
+    before = (tmp_path / "old.db").read_bytes()
+    membatch("run", "sqlite:///old.db?table=note", "--strategy", "exact", folder=tmp_path)
+    (tmp_path / "sub").mkdir()
+    store = "sqlite:///../memories.db"
+    result = membatch("rejects", "--output", "../old.db", "--store", store, folder=tmp_path / "sub")
+    assert (result.returncode, b"it is a source" in result.stderr) == (2, True)
+    assert (tmp_path / "old.db").read_bytes() == before
 
 
 def test_an_output_may_not_be_the_file_on_standard_input(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from membatch import source as sources
 from membatch.config import Config, hide_password
 from membatch.errors import ConfigError, advice_on
 from membatch.plan import MemoryKey
@@ -97,7 +98,8 @@ def sources_of_runs(url: str) -> list[str]:
 def _files_of(row: RunRow) -> list[str]:
     begun = msgspec.json.decode(row.sources)
     folder = Path(begun.get("folder") or "")
-    return [str(folder / file["path"]) for file in begun["files"] if file["path"] not in (ITERABLE, STANDARD_INPUT)]
+    names = [file["path"] for file in begun["files"]]
+    return [sources.seen_from(folder, name) for name in names if name not in (ITERABLE, STANDARD_INPUT)]
 
 
 def list_rejects(run: int | None, url: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from membatch.errors import ConfigError
+from membatch.source.sql import is_database, selection_of
 from membatch.source.stream import STANDARD_INPUT, member_of
 from membatch.store.places import files_of
 
@@ -39,6 +40,8 @@ def _is_same(path: Path, other: str) -> bool:
     try:
         if other == STANDARD_INPUT:
             return os.path.samestat(path.stat(), os.fstat(sys.stdin.fileno()))
+        if is_database(other):
+            return path.samefile(selection_of(other).path)
         inside = member_of(other)
         return path.samefile(other if inside is None else inside[0])
     except (OSError, ValueError):  # one of them is not there, or has no file
