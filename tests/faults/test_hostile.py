@@ -141,7 +141,7 @@ def on_a_terminal(*arguments: str, folder: Path) -> bytes:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-@pytest.mark.parametrize("command", ["rejects", "export", "report --json", "history same --json", "review --json"])
+@pytest.mark.parametrize("command", ["rejects 1", "export", "report --json", "history same --json", "review --json"])
 def test_json_on_a_terminal_is_harmless_and_of_the_same_value(command: str, tmp_path: Path) -> None:
     driving = "\x80\x9b31m\x9d0;title\x9c\u202egnp.exe\u2066\x7f\x1b[2J"
     with (tmp_path / "in.jsonl").open("w", encoding="utf-8") as stream:
@@ -156,7 +156,7 @@ def test_json_on_a_terminal_is_harmless_and_of_the_same_value(command: str, tmp_
     assert not DANGEROUS & set(shown), sorted(DANGEROUS & set(shown))
     plain = membatch(*command.split(), folder=tmp_path).stdout.decode()
     assert "\x9b" in plain
-    many = command in ("rejects", "export")
+    many = command in ("rejects 1", "export")
     texts = [text.splitlines() if many else [text] for text in (shown, plain.replace("\x85", ""))]
     values = [[json.loads(line) for line in lines] for lines in texts]
     assert values[0] == values[1]
