@@ -39,8 +39,18 @@ def many_records(path: Path, count: int) -> Path:
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "membatch.cli", *arguments, "--quiet"]
-    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE)
+    return spawned(folder, *arguments, "--quiet")
+
+
+def spawned(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "membatch.cli", *arguments]
+    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, preexec_fn=_hears_signals)
+
+
+def _hears_signals() -> None:
+    """Let a command hear what whoever runs the tests is deaf to, in the background or under nohup."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def killed_and_resumed(folder: Path, rng: random.Random, seconds: float) -> int:
@@ -87,8 +97,7 @@ def test_the_first_signal_ends_after_the_batch_in_hand_and_says_how_to_resume(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     many_records(tmp_path / "in.jsonl", 30_000)
-    command = [sys.executable, "-m", "membatch.cli", "run", "in.jsonl", "--batch-size", "20", "--strategy", "exact"]
-    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    running = spawned(tmp_path, "run", "in.jsonl", "--batch-size", "20", "--strategy", "exact")
     while not (tmp_path / "memories.db-wal").exists():
         time.sleep(0.05)
     time.sleep(0.6)
