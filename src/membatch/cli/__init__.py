@@ -54,8 +54,7 @@ def main() -> NoReturn:
         code = cli.main(prog_name="membatch", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt) as error:  # click makes the one of the other
         signals.ignore()
-        notes = getattr(error.__cause__ or error, "__notes__", ())
-        click.echo("; ".join(("membatch: interrupted at once", *notes)), err=True)
+        click.echo("; ".join(("membatch: interrupted at once", *_notes_of(error))), err=True)
         code = 130
     except click.ClickException as error:
         error.show()
@@ -79,6 +78,15 @@ def main() -> NoReturn:
     except Exception as error:
         code = _unforeseen(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _notes_of(error: BaseException | None) -> tuple[str, ...]:
+    """Return the notes of an error, or of the one that it came after: a further signal may hit what tidies up."""
+    while error is not None:
+        if notes := getattr(error, "__notes__", ()):
+            return tuple(notes)
+        error = error.__cause__ or error.__context__
+    return ()
 
 
 def _unforeseen(error: Exception) -> int:

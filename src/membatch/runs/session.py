@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from membatch import signals
 from membatch.config import Config, memory_bytes
 from membatch.decide import rules_of
 from membatch.errors import StoreError
@@ -107,7 +108,8 @@ def opened_session(config: Config, **options: bool) -> Iterator[Session]:
             stopped.add_note("go on with `membatch resume`")
         raise
     finally:
-        session.close()
+        with signals.ignored():  # who asks again need not wait, and is told how to go on
+            session.close()
 
 
 def to_json(value: Any) -> str:
