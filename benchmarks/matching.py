@@ -6,11 +6,11 @@
 
 A folder keeps the texts and the truth of each cell, so that a method can be run again alone.
 
-Each method runs in a process of its own on the same texts, one after the other, and is stopped at `--limit`
-seconds. What counts as a pair: word sets with a Jaccard index at or above the threshold. The truth shares no code with
-the product (`matching_truth.py`), and is held against comparing each with each on the first `--brute` texts. Time is
-from texts to answer, without starting up and compiling: on the clock, and of all threads, which says more on a busy
-machine. Memory is the peak above what the process held when it had read the texts.
+Each method runs in a process of its own on the same texts, one after the other, `--rounds` times in turn, and is
+stopped at `--limit` seconds. What counts as a pair: word sets with a Jaccard index at or above the threshold. The
+truth shares no code with the product (`matching_truth.py`), and is held against comparing each with each on the first
+`--brute` texts. Time is from texts to answer, without starting up and compiling: on the clock, and of all threads,
+which says more on a busy machine. Memory is the peak above what the process held when it had read the texts.
 
 There are three questions. membatch, rensa, datasketch and goldenmatch say all *pairs*. rensa-flags (the fastest way
 that rensa documents) only says which *texts* have a partner, and semhash names one partner for each text that it drops;
@@ -29,6 +29,7 @@ import argparse
 import os
 import resource
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -133,6 +134,12 @@ def line(method: str, answer: Answer, truth: Truth, count: int) -> str:
     return f"| {method} | {clock} | {cpu} | {pairs} | {of_texts} | {answer.peak_bytes / 1e6:,.0f} MB |"
 
 
+def median(answers: list[Answer]) -> Answer:
+    """Return an answer with the median of the times of several runs."""
+    seconds, cpu_seconds = (statistics.median(times) for times in list(zip(*answers, strict=True))[:2])
+    return answers[-1]._replace(seconds=seconds, cpu_seconds=cpu_seconds)
+
+
 def kept_truth(folder: Path, some: Texts, threshold: str, of_pairs: bool) -> Truth:
     """Return the truth of a cell, from its folder if it is there; the texts are written beside it."""
     place = folder / "truth.npz"
@@ -160,12 +167,17 @@ def cell(count: int, templated: bool, threshold: str, arguments: argparse.Namesp
         print(f"(the truth took {1e6 * (time.perf_counter() - begun) / count:.0f} µs a text)\n")
         print("| method | µs a text | CPU µs | recall, pairs | precision | recall, texts | precision | memory |")
         print("|---|---|---|---|---|---|---|---|", flush=True)
-        for method in filter(None, arguments.methods.split(",")):
-            answer = in_own_process(method, threshold, folder, arguments.limit)
-            if isinstance(answer, str):
-                print(f"| {method} | {answer} | | | | | | |", flush=True)
+        methods = list(filter(None, arguments.methods.split(",")))
+        runs: dict[str, list[Answer | str]] = {method: [] for method in methods}
+        for _ in range(arguments.rounds):
+            for method, before in runs.items():
+                if not before or isinstance(before[-1], Answer):  # what failed once is not tried again
+                    before.append(in_own_process(method, threshold, folder, arguments.limit))
+        for method, answers in runs.items():
+            if isinstance(answers[-1], str):
+                print(f"| {method} | {answers[-1]} | | | | | | |", flush=True)
             else:
-                print(line(method, answer, truth, count), flush=True)
+                print(line(method, median([each for each in answers if isinstance(each, Answer)]), truth, count))
 
 
 def check_truth(count: int, templated: bool, threshold: str) -> None:
@@ -186,6 +198,7 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--brute", type=int, default=20_000, help="texts on which the truth is checked, 0 for not")
     parser.add_argument("--truth", choices=("all", "dropped"), default="all")
+    parser.add_argument("--rounds", type=int, default=1, help="runs of each method, in turn; the median counts")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a method is stopped")
     parser.add_argument("--memory-limit", type=float, default=12, help="GB that a method may take")
     parser.add_argument("--folder", type=Path, help="where texts, truths and answers are kept, for later runs")
