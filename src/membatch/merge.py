@@ -137,16 +137,17 @@ class _Merger:
         self._reverse: list[Operation] = []
         self._conflicts: list[dict[str, Json]] = []
         self._used: dict[str, None] = {}
+        self._asked_if_equal = _FREE_FORM | {"confidence"} if rules.joins_equals else _FREE_FORM
 
     def unite(self, path: Path, mine: Document, other: Document, ways: Mapping[str, Way]) -> None:
         """Unite two objects, member by member; what is equal needs nothing, unless confidences corroborate."""
+        differing = {name for name, value in other.items() if mine.get(name) != value or name in self._asked_if_equal}
         for name, way in ways.items():
-            value = other.get(name)
-            if value is None:
+            if name not in differing or other[name] is None:
                 continue
-            if mine.get(name) == value and (name not in _FREE_FORM or _says_same(mine[name], value)):
-                if name != "confidence" or not self._rules.joins_equals:
-                    continue
+            value = other[name]
+            if name in _FREE_FORM and mine.get(name) == value and _says_same(mine[name], value):
+                continue
             way(self, (*path, name), mine, value)
 
     def merged(self) -> Merged:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from membatch import ConfigError
@@ -119,6 +119,33 @@ def test_the_short_cut_for_texts_says_same_only_where_every_text_guard_does(
         for name, row in GUARDS.items():
             if not row.asks_equal_hashes:
                 assert row.judge(Facts({"summary": one}), Facts({"summary": two})) == "same", name
+
+
+_TIMES = st.sampled_from([None, "2024-05-01T10:00:00Z", "2024-05-02T09:00:00Z", "2024-06-01T10:00:00Z"])
+_FIELDS = ("subject", "participants", "emotional_context", "occurred_at", "valid_from", "valid_until")
+_DOCUMENTS = st.fixed_dictionaries(
+    {
+        "summary": st.just("she bought a car"),
+        "subject": st.sampled_from([None, "p1", "p2"]),
+        "participants": st.sampled_from([None, [{"id": "p1"}], [{"id": "p2"}], [{"id": "p1"}, {"id": "p2"}]]),
+        "emotional_context": st.sampled_from([None, {"valence": 0.6}, {"valence": -0.6}, {"valence": 0.1}]),
+        "occurred_at": _TIMES,
+        "valid_from": _TIMES,
+        "valid_until": _TIMES,
+    }
+).filter(lambda one: None in (one["valid_from"], one["valid_until"]) or one["valid_from"] <= one["valid_until"])
+
+
+@settings(max_examples=1000, deadline=None)
+@given(_DOCUMENTS, st.lists(st.sampled_from(_FIELDS), max_size=2), _DOCUMENTS)
+def test_a_judgement_is_that_of_every_guard_asked_alone(
+    one: dict[str, Any], changed: list[str], other: dict[str, Any]
+) -> None:
+    two = {**one, **{name: other[name] for name in changed}}
+    assume(None in (two["valid_from"], two["valid_until"]) or two["valid_from"] <= two["valid_until"])
+    alone = [row.judge(Facts(one), Facts(two)) for row in GUARDS.values()]
+    verdict = "different" if "different" in alone else "unsure" if "unsure" in alone else "same"
+    assert judge(GUARDS, Facts(one), Facts(two), equal_hashes=False).verdict == verdict
 
 
 def test_a_word_more_needs_no_facts_of_the_texts() -> None:

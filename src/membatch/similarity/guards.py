@@ -30,20 +30,43 @@ _NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class Facts:
-    """What guards ask about a record or a memory; what its texts hold is worked out when it is first asked for.
-
-    `subject` is the participant it is about, `people` the ids of those who took part; `occurred_at` says when it
-    happened, `valid_from` and `valid_until` when it holds; `valence` how pleasant it was, from -1 to 1.
-    """
+    """What guards ask about a record or a memory; each is worked out when it is first asked for."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.subject: str | None = document.get("subject")
-        people, felt = document.get("participants"), document.get("emotional_context")
-        self.people = frozenset([person["id"] for person in people]) if people else _NOBODY
-        self.occurred_at = _time(document.get("occurred_at"))
-        self.valid_from, self.valid_until = _time(document.get("valid_from")), _time(document.get("valid_until"))
-        self.valence: float | None = felt.get("valence") if felt else None
+
+    @lazy
+    def subject(self) -> str | None:
+        """The participant it is about."""
+        found: str | None = self.document.get("subject")
+        return found
+
+    @lazy
+    def people(self) -> frozenset[str]:
+        """The ids of those who took part."""
+        people = self.document.get("participants")
+        return frozenset([person["id"] for person in people]) if people else _NOBODY
+
+    @lazy
+    def occurred_at(self) -> dt.datetime | None:
+        """When it happened."""
+        return _time(self.document.get("occurred_at"))
+
+    @lazy
+    def valid_from(self) -> dt.datetime | None:
+        """Since when it holds."""
+        return _time(self.document.get("valid_from"))
+
+    @lazy
+    def valid_until(self) -> dt.datetime | None:
+        """Until when it holds."""
+        return _time(self.document.get("valid_until"))
+
+    @lazy
+    def valence(self) -> float | None:
+        """How pleasant it was, from -1 to 1."""
+        felt = self.document.get("emotional_context")
+        return felt.get("valence") if felt else None
 
     @lazy
     def summary(self) -> TextFacts:
@@ -155,10 +178,11 @@ def order(mine: TextFacts, other: TextFacts) -> Verdict:
             return "unsure"
     if len(mine.numbers) > 1 and _are_exchanged(mine.counted, other.counted):
         return "unsure"
-    for one, contrary in OPPOSITES:
-        if all(side & words for side in (one, contrary) for words in (mine.opposed, other.opposed)):
-            if mine.sides(one, contrary) != other.sides(one, contrary):
-                return "unsure"
+    if len(mine.opposed) > 1 and len(other.opposed) > 1:
+        for one, contrary in OPPOSITES:
+            if all(side & words for side in (one, contrary) for words in (mine.opposed, other.opposed)):
+                if mine.sides(one, contrary) != other.sides(one, contrary):
+                    return "unsure"
     both = set(mine.capitalised) & set(other.capitalised)
     if len(both) < 2:
         return "same"
@@ -199,23 +223,24 @@ def valence(record: Facts, memory: Facts) -> Verdict:
 
 
 class GuardRow(NamedTuple):
-    """A guard in the table; `asks_equal_hashes` is False where equal content hashes answer it already."""
+    """A guard in the table; what is False says that equal content hashes, or equal fields, answer it already."""
 
     judge: Guard
     asks_equal_hashes: bool = True
+    asks_equal_fields: bool = True
 
 
 GUARDS: Final[Mapping[str, GuardRow]] = {
-    "subject": GuardRow(subject),
-    "participants": GuardRow(participants),
-    "when": GuardRow(when),
+    "subject": GuardRow(subject, asks_equal_fields=False),
+    "participants": GuardRow(participants, asks_equal_fields=False),
+    "when": GuardRow(when, asks_equal_fields=False),
     "numbers": GuardRow(on_texts(numbers), asks_equal_hashes=False),
     "names": GuardRow(on_texts(names), asks_equal_hashes=False),
     "symbols": GuardRow(on_texts(symbols), asks_equal_hashes=False),
     "substitution": GuardRow(on_texts(substitution), asks_equal_hashes=False),
     "order": GuardRow(on_texts(order), asks_equal_hashes=False),
     "negation": GuardRow(on_texts(negation), asks_equal_hashes=False),
-    "valence": GuardRow(valence),
+    "valence": GuardRow(valence, asks_equal_fields=False),
 }
 
 # Judged by trying the merge, after all others; it cannot be switched off.
@@ -240,6 +265,19 @@ def resolve(names: Sequence[str]) -> dict[str, GuardRow]:
     return {name: row for name, row in known.items() if name in names}
 
 
+def _have_equal_fields(record: Document, memory: Document) -> bool:
+    """Return True only if all guards on fields say "same": a short cut that spares their facts."""
+    mine, other = record.get, memory.get
+    return (
+        mine("subject") == other("subject")
+        and mine("participants") == other("participants")
+        and mine("emotional_context") == other("emotional_context")
+        and mine("occurred_at") == other("occurred_at")
+        and mine("valid_from") == other("valid_from")
+        and mine("valid_until") == other("valid_until")
+    )
+
+
 def _differ_plainly(record: Document, memory: Document) -> bool:
     """Return True only if all guards on texts say "same": a short cut that spares their facts."""
     if not differ_plainly(record["summary"], memory["summary"]):
@@ -251,8 +289,11 @@ def _differ_plainly(record: Document, memory: Document) -> bool:
 def judge(guards: Mapping[str, GuardRow], record: Facts, memory: Facts, *, equal_hashes: bool) -> Judgement:
     """Return what the guards say of a record and a memory as it now stands."""
     unsure: dict[str, str] = {}
+    fields_say_same = _have_equal_fields(record.document, memory.document)
     texts_say_same: bool | None = True if equal_hashes else None
     for name, row in guards.items():
+        if fields_say_same and not row.asks_equal_fields:
+            continue
         if not row.asks_equal_hashes:
             if texts_say_same is None:  # where the facts of both are there already, they are quicker
                 has_facts = "summary" in record.__dict__ and "summary" in memory.__dict__

@@ -27,8 +27,9 @@ SELECT
     ) AS TEXT)
 FROM json_each(:ids);
 
--- name: state_memory: what a new memory's founder says, where merging hides it at once
-UPDATE memory SET stated = ? WHERE memory = ?;
+-- name: state_memories: what the founders of new memories say, where merging hides it at once
+UPDATE memory SET stated = after.column1
+FROM (VALUES (?, ?)) AS after WHERE memory = after.column2;
 
 -- name: insert_merge: lineage
 INSERT INTO merge (

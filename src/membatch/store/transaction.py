@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -21,13 +20,12 @@ from membatch.store.queries import query
 from membatch.store.reading import next_keys
 from membatch.store.rows import Founding, Row, rows_of
 
-_MOST_ROWS: Final = 256  # of one statement; no row has so many columns that SQLite cannot number the values
+_MOST_ROWS: Final = 1_024  # of one statement; no row has so many columns that SQLite cannot number the values
 # A batch comes back to the pages of its survivors several times. Measured: with the 2 MB that SQLite keeps by itself
 # writing took a quarter longer. Loads that merge nothing need no more.
 _SURVIVORS_CACHE_KIB: Final = 32_000
 
 
-@cache
 def _many(statement: str, rows: int) -> str:
     """Return a statement that takes one row of values as one of many."""
     head, values, rest = statement.partition("VALUES ")
@@ -35,13 +33,10 @@ def _many(statement: str, rows: int) -> str:
     return head + values + ", ".join([row + end] * rows) + rest
 
 
-def _sizes(rows: int) -> Iterator[range]:
-    """Yield runs of rows, each as long as a power of two: few lengths, so that their statements are prepared once."""
-    start = 0
-    while start < rows:
-        size = min(_MOST_ROWS, 1 << (rows - start).bit_length() - 1)
-        yield range(start, start + size)
-        start += size
+def _runs(rows: list[Row]) -> Iterator[range]:
+    """Yield runs of rows, each for one statement."""
+    for start in range(0, len(rows), _MOST_ROWS):
+        yield range(start, min(start + _MOST_ROWS, len(rows)))
 
 
 def _flat(rows: list[Row]) -> list[Any]:
@@ -70,12 +65,9 @@ class SqliteTransaction:
                 self._connection.execute(f"PRAGMA cache_size = -{_SURVIVORS_CACHE_KIB}")
             self._connection.execute(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
             self._found(plan, rows.new, batch_key)
-            self._connection.executemany(query("state_memory"), rows.stated)
+            self._update("state_memories", rows.stated)
             self._insert(plan, "insert_merge", rows.merges)
-            for run in _sizes(len(rows.updates)):
-                self._connection.execute(
-                    _many(query("update_memories"), len(run)), _flat(rows.updates[run.start : run.stop])
-                )
+            self._update("update_memories", rows.updates)
             self._connection.executemany(query("supersede_fingerprints"), rows.superseded)
             self._connection.executemany(query("close_reviews"), rows.closed)
             self._insert(plan, "insert_fingerprint", rows.fingerprints)
@@ -99,11 +91,16 @@ class SqliteTransaction:
             except sqlite3.Error as error:
                 raise self._refusal(error, plan, "insert_founder", piece.founders()) from error
 
+    def _update(self, name: str, rows: list[Row]) -> None:
+        """Update rows, many with one statement."""
+        for run in _runs(rows):
+            self._connection.execute(_many(query(name), len(run)), _flat(rows[run.start : run.stop]))
+
     def _insert(self, plan: Plan, name: str, rows: list[Row]) -> None:
         """Insert rows, many with one statement: fewer crossings."""
         one = query(name)
         self._connection.executemany(one, ())  # where its table is missing, that is no row's fault
-        for run in _sizes(len(rows)):
+        for run in _runs(rows):
             try:
                 self._connection.execute(_many(one, len(run)), _flat(rows[run.start : run.stop]))
             except sqlite3.Error as error:
