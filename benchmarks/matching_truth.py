@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from generate import summary, vocabulary
@@ -63,61 +64,88 @@ def the_truth(some: Texts, threshold: str, of_pairs: bool = True) -> Truth:
     return Truth(dropped, count, pairs, np.flatnonzero(later), np.flatnonzero(later | earlier))
 
 
-class _Holders:
-    """For each word the texts that were entered under it, and the place that it has in them."""
-
-    def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self._columns: dict[int, npt.NDArray[np.int64]] = {}
-
-    def of(self, word: int) -> npt.NDArray[np.int64]:
-        """Return texts and places, as two rows."""
-        count = self._counts.get(word, 0)
-        return self._columns[word][:, :count] if count else np.zeros((2, 0), np.int64)
-
-    def enter(self, word: int, text: int, place: int) -> None:
-        count = self._counts.get(word, 0)
-        columns = self._columns.setdefault(word, np.zeros((2, 4), np.int64))
-        if count == columns.shape[1]:
-            columns = self._columns[word] = np.concatenate([columns, columns], axis=1)
-        columns[:, count] = text, place
-        self._counts[word] = count + 1
-
-
-def true_pairs(some: Texts, threshold: str, of_founders: bool = False) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+def true_pairs(some: Texts, threshold: str, of_founders: bool = False) -> Iterator[tuple[int, Numbers]]:
     """Yield each text with its earlier partners: by an inverted index over its rarest words, all compared exactly.
 
     If `of_founders`, a text with a partner is nobody's partner.
     """
     ratio = Fraction(threshold)
-    top, bottom = ratio.numerator, ratio.denominator
     frequency = Counter(word for text in some for word in set(text.split()))
     order = {word: number for number, (word, _) in enumerate(frequency.most_common()[::-1])}
-    bags = [frozenset(order[word] for word in text.split()) for text in some]
+    bags = [sorted({order[word] for word in text.split()}) for text in some]
     sizes = np.array([len(bag) for bag in bags], np.int64)
-    holders = _Holders()
-    for later, bag in enumerate(bags):
-        size, candidates = len(bag), []
-        rarest = sorted(bag)[: size + (-top * size // bottom) + 1]
-        for place, word in enumerate(rarest):
-            others, places = holders.of(word)
-            if len(others):
-                lengths = sizes[others]
-                # No more words than these can be shared, of which this is the first, if it is the first at all.
-                most = np.minimum(size - place, lengths - places)
-                candidates.append(others[most * (top + bottom) >= top * (size + lengths)])
-        found = np.unique(np.concatenate(candidates)).tolist() if candidates else []
-        shared = [len(bag & bags[other]) for other in found]
-        right = [
-            other
-            for other, both in zip(found, shared, strict=True)
-            if both * bottom >= (size + len(bags[other]) - both) * top
-        ]
-        if right:
-            yield later, np.array(right, np.int64)
-        if not (right and of_founders):
-            for place, word in enumerate(rarest):
-                holders.enter(word, later, place)
+    ends = np.cumsum(sizes)
+    words = np.fromiter((word for bag in bags for word in bag), np.int64, int(ends[-1]))
+    # Two partners share one of so many of their rarest words.
+    rarest = sizes - -(-ratio.numerator * sizes // ratio.denominator) + 1
+    amounts = np.zeros(len(order), np.int64)
+    for bag, count in zip(bags, rarest.tolist(), strict=True):
+        amounts[bag[:count]] += 1
+    holders = _Holders(
+        starts=np.cumsum(amounts) - amounts,
+        counts=np.zeros(len(order), np.int64),
+        texts=np.zeros(int(amounts.sum()), np.int64),
+    )
+    seen, found = np.full(len(some), -1, np.int64), np.empty(len(some), np.int64)
+    for later in range(len(some)):
+        count = _partners(
+            later, words, ends, rarest, holders, seen, found, ratio.numerator, ratio.denominator, of_founders
+        )
+        if count:
+            yield later, found[:count].copy()
+
+
+class _Holders(NamedTuple):
+    """For each word the texts that were entered under it: where they begin, how many there are, and they."""
+
+    starts: Numbers
+    counts: Numbers
+    texts: Numbers
+
+
+@numba.njit(cache=True)
+def _partners(
+    later: int,
+    words: Numbers,
+    ends: Numbers,
+    rarest: Numbers,
+    holders: _Holders,
+    seen: Numbers,
+    found: Numbers,
+    top: int,
+    bottom: int,
+    of_founders: bool,
+) -> int:  # pragma: no cover
+    """Write a text's earlier partners to `found`, return how many there are, and enter the text."""
+    begin = 0 if later == 0 else ends[later - 1]
+    size, partners = ends[later] - begin, 0
+    for word in words[begin : begin + rarest[later]]:
+        start = holders.starts[word]
+        for other in holders.texts[start : start + holders.counts[word]]:
+            if seen[other] == later:
+                continue
+            seen[other] = later
+            at, stop = (0 if other == 0 else ends[other - 1]), ends[other]
+            length, mine, shared = stop - at, begin, 0
+            if min(size, length) * bottom < max(size, length) * top:
+                continue
+            while at < stop and mine < ends[later]:
+                if words[at] == words[mine]:
+                    shared += 1
+                    at += 1
+                    mine += 1
+                elif words[at] < words[mine]:
+                    at += 1
+                else:
+                    mine += 1
+            if shared * bottom >= (size + length - shared) * top:
+                found[partners] = other
+                partners += 1
+    if not (partners and of_founders):
+        for word in words[begin : begin + rarest[later]]:
+            holders.texts[holders.starts[word] + holders.counts[word]] = later
+            holders.counts[word] += 1
+    return partners
 
 
 def brute_force(some: Texts, threshold: str) -> Pairs:
