@@ -120,6 +120,11 @@ CODES: Final[dict[str, Code]] = {
         "source", "the input ends inside a value", "Export or copy the file again; its end is missing."
     ),
     "encoding": Code("source", "the bytes are not UTF-8", "Convert the file to UTF-8 first, for example with iconv."),
+    "other-kind": Code(
+        "source",
+        "the bytes are a file of another kind",
+        "Give the file the suffix of what it is; on standard input only text is read: zcat FILE | membatch run -",
+    ),
     "surrogate-lone": Code(
         "source",
         "an escape names half of a surrogate pair",

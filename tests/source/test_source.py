@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import lzma
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,23 @@ def test_a_json_file_is_taken_apart_by_its_brackets(name: str, tmp_path: Path) -
     content, expected = ARRAYS[name]
     (tmp_path / "in.json").write_bytes(content)
     assert items(tmp_path / "in.json") == expected
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])
+def test_a_file_of_another_kind_than_its_name_says_is_named_as_what_it_is(suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"in.{suffix}"
+    file.write_bytes(gzip.compress(b'{"summary": "a"}\n' * 100))
+    (batch,) = batches(file)
+    assert [(each.code, each.message) for each in batch.rejected.values()] == [
+        ("other-kind", "this is no text but gzip-compressed")
+    ]
+    assert len(batch.items) == 1
+
+
+def test_a_pipe_is_no_file_and_the_error_says_where_to_give_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.jsonl")
+    with pytest.raises(SourceError, match="membatch run -"):
+        expand([tmp_path / "in.jsonl"])
 
 
 def test_an_element_over_the_limit_costs_itself_only(tmp_path: Path) -> None:

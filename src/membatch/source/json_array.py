@@ -15,7 +15,7 @@ from membatch.config import SourceSettings
 from membatch.plan import Checkpoint, Rejection
 from membatch.source.chunk import BYTES_PER_CHUNK, Chunk
 from membatch.source.jsonl import UTF8_BOM
-from membatch.source.stream import ByteStream, Unreadable
+from membatch.source.stream import ByteStream, Unreadable, refuse_other_kinds
 from membatch.source.unreadable import KEPT_OF_TOO_LONG, remainder, too_long
 
 _IN_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
@@ -124,8 +124,7 @@ class Scanner:
     def _start(self) -> None:
         if not self._more():
             return
-        if self._window.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise Unreadable("encoding", "the file is UTF-16, not UTF-8")
+        refuse_other_kinds(self._window)
         if self._window.startswith(UTF8_BOM):
             self._at = 3
         if self._after.offset:

@@ -13,11 +13,10 @@ from itertools import accumulate
 from membatch.config import SourceSettings
 from membatch.plan import Checkpoint, Rejection
 from membatch.source.chunk import Chunk
-from membatch.source.stream import ByteStream, Unreadable
+from membatch.source.stream import ByteStream, Unreadable, refuse_other_kinds
 from membatch.source.unreadable import KEPT_OF_TOO_LONG, remainder, too_long
 
 UTF8_BOM = b"\xef\xbb\xbf"
-_OTHER_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chunk]:
@@ -35,8 +34,7 @@ def _lines(stream: ByteStream, after: Checkpoint, limit: int) -> Iterator[Chunk]
         stream.go_to(offset)
         while data := stream.read():
             if offset == 0 and not carry:
-                if data.startswith(_OTHER_BOMS):
-                    raise Unreadable("encoding", "the file is UTF-16, not UTF-8")
+                refuse_other_kinds(data)
                 if data.startswith(UTF8_BOM):
                     data, offset = data[3:], 3
             lines = (carry + data).split(b"\n")

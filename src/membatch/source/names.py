@@ -110,6 +110,8 @@ def _expand_one(name: str, layout: Layout) -> list[str]:
     if path.is_dir():
         return _chosen(name, _files_in(name), layout)
     if path.exists() or member_of(name) is not None:
+        if path.exists() and not path.is_file():
+            raise SourceError(f"{name} is a pipe or a device and no file: give what it says to `membatch run -`")
         if name.lower().endswith(ARCHIVE):
             return _chosen(name, _files_in(name), layout)
         reader_of(name, layout if layout.suffixes else Layout(suffixes=tuple(TEXTS)))

@@ -36,6 +36,27 @@ class Unreadable(Exception):  # noqa: N818
         self.code = code
 
 
+# What files of other kinds begin with, and what they are.
+_OTHER_KINDS: Final = {
+    b"\x1f\x8b": "gzip-compressed",
+    b"(\xb5/\xfd": "zstd-compressed",
+    b"BZh": "bzip2-compressed",
+    b"\xfd7zXZ": "xz-compressed",
+    b"PK\x03\x04": "a zip archive",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3\0": "a SQLite database",
+}
+
+
+def refuse_other_kinds(beginning: bytes) -> None:
+    """Raise Unreadable where no text begins like this, saying what does."""
+    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Unreadable("encoding", "the file is UTF-16, not UTF-8")
+    for magic, what in _OTHER_KINDS.items():
+        if beginning.startswith(magic):
+            raise Unreadable("other-kind", f"this is no text but {what}")
+
+
 class ByteStream:
     """The decompressed bytes of one source; `read` gives at most `CHUNK` bytes, b"" at the end."""
 

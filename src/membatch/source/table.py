@@ -21,7 +21,7 @@ from membatch.config import SourceSettings
 from membatch.plan import Checkpoint, Rejection
 from membatch.source.chunk import BYTES_PER_CHUNK, Chunk
 from membatch.source.jsonl import UTF8_BOM
-from membatch.source.stream import ByteStream, Unreadable
+from membatch.source.stream import ByteStream, Unreadable, refuse_other_kinds
 from membatch.source.unreadable import remainder, too_long
 
 _ROWS_PER_CHUNK: Final = 2000
@@ -161,6 +161,11 @@ class _Table:
                 # Of a row that is not valid, the lines behind the first were given back.
                 self._lines.put_back(self._lines.taken if isinstance(row, list) else [line])
                 row = self._row()
+        if isinstance(row, Rejection):
+            try:
+                refuse_other_kinds(self._lines.taken[0])
+            except Unreadable as fault:
+                return remainder(fault.code, str(fault), self._lines.taken[0])
         return [name.strip() for name in row] if isinstance(row, list) else row
 
     def _chunk(self) -> Chunk:
