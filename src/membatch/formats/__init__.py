@@ -32,7 +32,7 @@ from membatch.formats import (
     xdailydialog,
 )
 from membatch.formats.declare import Converted, Format
-from membatch.formats.detect import NATIVE, Detection, belongs, detect
+from membatch.formats.detect import NATIVE, Detection, belongs, detect, recognised
 
 ENTRY_POINTS: Final = "membatch.formats"
 
@@ -81,4 +81,5 @@ __all__ = [
     "belongs",
     "detect",
     "known_formats",
+    "recognised",
 ]

@@ -13,7 +13,7 @@ import msgspec
 from membatch import source as sources
 from membatch.config import Config
 from membatch.errors import ConfigError, SourceError
-from membatch.formats import NATIVE, Detection, Format, belongs, detect, known_formats
+from membatch.formats import NATIVE, Detection, Format, belongs, detect, known_formats, recognised
 from membatch.layout import PLAIN, Layout, Sample
 from membatch.memory import Memory
 from membatch.plan import Checkpoint, RawBatch
@@ -122,7 +122,7 @@ def _detected_files(paths: list[str], given: list[str], config: Config) -> tuple
 
     def has_it(path: str) -> bool:
         is_named = path in given or belongs(Path(path).name, found.layout)
-        return is_named or found.recognises(sources.sample_of(path, config.source)) is not None
+        return is_named or recognised(found, sources.sample_of(path, config.source)) is not None
 
     chosen = [path for path in paths if has_it(path)]
     return _leaving(detection, paths, chosen, "as it is something else"), chosen
