@@ -67,7 +67,7 @@ def the_truth(some: Texts, threshold: str, of_pairs: bool = True) -> Truth:
 def true_pairs(some: Texts, threshold: str, of_founders: bool = False) -> Iterator[tuple[int, Numbers]]:
     """Yield each text with its earlier partners: by an inverted index over its rarest words, all compared exactly.
 
-    If `of_founders`, a text with a partner is nobody's partner.
+    If `of_founders`, a text with a partner is nobody's partner, and its first one is given alone.
     """
     ratio = Fraction(threshold)
     frequency = Counter(word for text in some for word in set(text.split()))
@@ -126,10 +126,10 @@ def _partners(
                 continue
             seen[other] = later
             at, stop = (0 if other == 0 else ends[other - 1]), ends[other]
-            length, mine, shared = stop - at, begin, 0
-            if min(size, length) * bottom < max(size, length) * top:
-                continue
-            while at < stop and mine < ends[later]:
+            mine, shared = begin, 0
+            # So many words have to be shared; once they cannot be any more, the rest need not be looked at.
+            needed = -(-top * (size + stop - at) // (top + bottom))
+            while shared + min(stop - at, ends[later] - mine) >= needed and at < stop and mine < ends[later]:
                 if words[at] == words[mine]:
                     shared += 1
                     at += 1
@@ -138,13 +138,14 @@ def _partners(
                     at += 1
                 else:
                     mine += 1
-            if shared * bottom >= (size + length - shared) * top:
+            if shared >= needed:
                 found[partners] = other
                 partners += 1
-    if not (partners and of_founders):
-        for word in words[begin : begin + rarest[later]]:
-            holders.texts[holders.starts[word] + holders.counts[word]] = later
-            holders.counts[word] += 1
+                if of_founders:
+                    return partners
+    for word in words[begin : begin + rarest[later]]:
+        holders.texts[holders.starts[word] + holders.counts[word]] = later
+        holders.counts[word] += 1
     return partners
 
 
