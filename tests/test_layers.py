@@ -37,6 +37,8 @@ RANKS = {
     "export": 3,
     "decide": 5,
     "isolation": 5,
+    "tolerance": 5,
+    "workers": 6,
     "unforeseen": 2,
     "run": 6,
     "progress": 7,

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import multiprocessing
-import os
 import random
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -24,9 +21,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 import msgspec
 
 from membatch import signals
-from membatch.config import Config, ToleranceSettings
+from membatch.config import Config
 from membatch.decide import Rules, UndecidedError, decide
-from membatch.errors import Category, RefusedError, SurroundingsError, TransientError
+from membatch.errors import RefusedError, SurroundingsError, TransientError
 from membatch.isolation import refused_step, without
 from membatch.monitor import COLLECTING, Clock
 from membatch.plan import (
@@ -36,15 +33,14 @@ from membatch.plan import (
     Hits,
     MemoryKey,
     Plan,
-    RawBatch,
     Reject,
     StoredRow,
     sliced,
 )
-from membatch.prepare import Prepare
 from membatch.report.tally import Change, Tally, tally_of
 from membatch.sizing import Observation, Sizer
 from membatch.store import Store
+from membatch.tolerance import Breaker
 
 if TYPE_CHECKING:
     from membatch.similarity.index import Index
@@ -74,70 +70,6 @@ class Outcome(NamedTuple):
 
     status: str
     tallies: list[Tally]
-
-
-class Breaker:
-    """The tolerance of a run: says at which record it is broken, in input order."""
-
-    def __init__(self, settings: ToleranceSettings, earlier: Iterable[Tally] = ()) -> None:
-        self._settings = settings
-        self._read = self._rejected = 0
-        self._by_category: dict[str, int] = {}
-        for tally in earlier:
-            self._read += tally.counts.read
-            self._rejected += tally.counts.rejected
-            for name, count in tally.by_category.items():
-                self._by_category[name] = self._by_category.get(name, 0) + count
-
-    @property
-    def read(self) -> int:
-        """How many records were counted."""
-        return self._read
-
-    def is_broken(self) -> bool:
-        """Return whether what was counted so far is past the tolerance."""
-        settings = self._settings
-        if settings.max_errors is not None and self._rejected > settings.max_errors:
-            return True
-        for name, most in settings.by_category.items():
-            if self._by_category.get(name, 0) > most:
-                return True
-        rate = settings.max_error_rate
-        return rate is not None and self._read >= settings.min_sample and self._rejected > rate * self._read
-
-    def copy(self) -> Breaker:
-        """Return a breaker that counted the same."""
-        other = Breaker(self._settings)
-        other.become(self)
-        return other
-
-    def become(self, other: Breaker) -> None:
-        """Count what the other one counted."""
-        self._read, self._rejected = other._read, other._rejected
-        self._by_category = dict(other._by_category)
-
-    def count(self, length: int, rejected: Iterable[tuple[int, Category]]) -> int | None:
-        """Count records, the rejected ones of them (number from 0, in order) by category.
-
-        Returns how many there are up to the one that breaks the tolerance, or None. Between rejections it can
-        break only where the sample for the rate becomes large enough.
-        """
-        begun, sample = self._read, self._settings.min_sample
-        for record, category in rejected:
-            if self._read < sample <= begun + record and self._is_broken_at(sample):
-                return sample - begun
-            self._rejected += 1
-            self._by_category[category] = self._by_category.get(category, 0) + 1
-            if self._is_broken_at(begun + record + 1):
-                return record + 1
-        if self._read < sample <= begun + length and self._is_broken_at(sample):
-            return sample - begun
-        self._read = begun + length
-        return None
-
-    def _is_broken_at(self, read: int) -> bool:
-        self._read = read
-        return self.is_broken()
 
 
 class Stop:
@@ -209,69 +141,6 @@ def collected_by_batch() -> Iterator[None]:
         gc.unfreeze()
         if was_on:
             gc.enable()
-
-
-_worker: Prepare | None = None
-
-
-def _start_worker(prepare: Prepare) -> None:
-    global _worker
-    _worker = prepare
-    gc.disable()
-    signals.ignore()  # the main process decides when to end
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # where one worker has died, the pool ends the others by it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this worker when the main process is gone, however it went: it would wait for ever, and hold its locks."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _in_worker(raw: RawBatch) -> Batch:
-    if _worker is None:
-        raise RuntimeError("the worker was not started")
-    return _worker(raw)
-
-
-def prepared(raws: Iterable[RawBatch], prepare: Prepare, workers: int, clock: Clock) -> Iterator[Batch]:
-    """Yield the batches of raw batches in their order; with several workers the next ones are under way."""
-    source = _timed(iter(raws), clock)
-    if workers == 1:
-        for raw in source:
-            with clock.stage("decode"):
-                batch = prepare(raw)
-            yield batch
-        return
-    pool = ProcessPoolExecutor(workers, initializer=_start_worker, initargs=(prepare,))
-    try:
-        ahead: list[Future[Batch]] = []
-        for raw in source:
-            ahead.append(pool.submit(_in_worker, raw))
-            if len(ahead) > workers:
-                with clock.stage("decode"):
-                    batch = ahead.pop(0).result()
-                yield batch
-        for future in ahead:
-            yield future.result()
-    except BrokenProcessPool as error:
-        message = "a worker process died, perhaps of too little memory: resume, with fewer --workers"
-        raise SurroundingsError(message) from error
-    finally:
-        with contextlib.suppress(KeyboardInterrupt):  # it is ending already
-            pool.shutdown(cancel_futures=True)
-
-
-def _timed(raws: Iterator[RawBatch], clock: Clock) -> Iterator[RawBatch]:
-    while True:
-        with clock.stage("read"):
-            raw = next(raws, None)
-        if raw is None:
-            return
-        yield raw
 
 
 class Ahead:

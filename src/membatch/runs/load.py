@@ -13,14 +13,7 @@ from membatch.errors import ConfigError, SourceError, StoreBusyError
 from membatch.formats import Detection
 from membatch.plan import Checkpoint, MemoryKey
 from membatch.report import Report
-from membatch.run import (
-    Breaker,
-    Observer,
-    Stop,
-    checkpoint_of,
-    collected_by_batch,
-    prepared,
-)
+from membatch.run import Observer, Stop, checkpoint_of, collected_by_batch
 from membatch.runs.accounts import open_once, report_from, status_of, tally_from
 from membatch.runs.inputs import ITERABLE, Input, Sources, layout_of, looked_at, opened, raw_batches, with_choices
 from membatch.runs.retry import retried
@@ -29,6 +22,8 @@ from membatch.runs.validation import validate
 from membatch.source import SourceFile
 from membatch.source.stream import STANDARD_INPUT
 from membatch.store import RunRow
+from membatch.tolerance import Breaker
+from membatch.workers import prepared
 
 
 def process(

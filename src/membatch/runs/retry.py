@@ -13,12 +13,7 @@ from membatch.plan import Batch, Checkpoint, MemoryKey, Plan, Position, RawBatch
 from membatch.prepare import ROW, Prepare
 from membatch.report import Report
 from membatch.report.tally import Tally
-from membatch.run import (
-    Observer,
-    Outcome,
-    Stop,
-    collected_by_batch,
-)
+from membatch.run import Observer, Outcome, Stop, collected_by_batch
 from membatch.runs.accounts import open_once, report_from
 from membatch.runs.inputs import with_choices
 from membatch.runs.session import Session, opened_session, to_json

@@ -15,15 +15,12 @@ from membatch.prepare import Prepare
 from membatch.report import MAX_SAMPLES, Account, Report, report_of
 from membatch.report.samples import sample_of
 from membatch.report.tally import Tally, add_migration, checked_tally
-from membatch.run import (
-    Breaker,
-    Stop,
-    collected_by_batch,
-    prepared,
-)
+from membatch.run import Stop, collected_by_batch
 from membatch.runs.inputs import Input, looked_at, opened, with_choices
 from membatch.sizing import sizer
 from membatch.store import now
+from membatch.tolerance import Breaker
+from membatch.workers import prepared
 
 
 class Pass:
