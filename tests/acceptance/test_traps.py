@@ -10,7 +10,7 @@ import pytest
 from membatch import Config, process
 from membatch.config import DedupSettings
 
-# (one, other, outcome of the second, the guard that speaks up)
+# (one, other, outcome of the second, the guards that speak up)
 TRAPS = [
     ("Gina lost her job at Door Dash", "Jon lost his job at Door Dash", "inserted", "names"),
     (
@@ -215,7 +215,47 @@ TRAPS = [
     ("schrieb einen Brief von Anna an Tom", "schrieb einen Brief an Anna von Tom", "held", "order"),
     ("I have hardly any money", "I have any money", "held", "negation"),
     ("I am moving to 🇪🇸 next year", "I am moving to 🇸🇪 next year", "inserted", "symbols"),
-    ("she told him the truth about all", "he told her the truth about all", "held", "order"),
+    ("she told him the truth about all", "he told her the truth about all", "held", "order substitution"),
+    ("I gave Anna the keys", "Anna gave me the keys", "held", "substitution"),
+    ("Er schuldet Anna zehn Euro", "Anna schuldet ihm zehn Euro", "held", "substitution"),
+    ("Anna invited Tom to the wedding", "Anna was invited by Tom to the wedding", "held", "substitution"),
+    ("the dog bit the postman last week", "the postman bit the dog last week", "held", "order"),
+    ("my sister owes Anna money for the rent", "Anna owes my sister money for the rent", "held", "order"),
+    ("prefers tea, not coffee, at work", "prefers coffee, not tea, at work", "held", "order"),
+    ("turn left at the church, then right", "turn right at the church, then left", "held", "order"),
+    ("has an older brother and a younger sister", "has an younger brother and a older sister", "held", "order"),
+    ("did not go because she was tired", "did go not because she was tired", "held", "order"),
+    ("My mother has diabetes", "His mother has diabetes", "held", "substitution"),
+    ("My flight leaves at nine", "Your flight leaves at nine", "held", "substitution"),
+    ("Meine Mutter wohnt am Meer", "Seine Mutter wohnt am Meer", "held", "substitution"),
+    ("Ihre Mutter wohnt am Meer", "Seine Mutter wohnt am Meer", "held", "substitution"),
+    ("Ma mère habite en ville", "Sa mère habite en ville", "held", "substitution"),
+    ("Mi madre vive en un pueblo", "Su madre vive en un pueblo", "held", "substitution"),
+    ("Mia madre abita al mare", "Sua madre abita al mare", "held", "substitution"),
+    ("Minha mãe mora na cidade", "Sua mãe mora na cidade", "held", "substitution"),
+    ("彼は東京に住んでいる", "彼女は東京に住んでいる", "held", "substitution"),
+    ("Anna is married to a doctor", "Anna was married to a doctor", "held", "substitution"),
+    ("Er war Lehrer in Bonn", "Er ist Lehrer in Bonn", "held", "substitution"),
+    ("Il est heureux à Nice", "Il était heureux à Nice", "held", "substitution"),
+    ("Ele é feliz no trabalho", "Ele era feliz no trabalho", "held", "substitution"),
+    ("Anna works for Tom at the bakery", "Anna works with Tom at the bakery", "held", "substitution"),
+    ("The letter was sent by Maria", "The letter was sent to Maria", "held", "substitution"),
+    ("Anna only eats fish", "Anna also eats fish", "held", "substitution"),
+    ("Quarter past nine in the hall", "Quarter to nine in the hall", "held", "substitution"),
+    ("Anna might move to Berlin", "Anna moves to Berlin", "held", "negation"),
+    ("He almost finished his thesis", "He finished his thesis", "held", "negation"),
+    ("She used to play the violin", "She plays the violin", "held", "negation"),
+    ("My former boss plays golf", "My boss plays golf", "held", "negation"),
+    ("If Anna passes she will study", "Anna passes and she will study", "held", "negation"),
+    ("Talvez ela more em Lisboa", "Ela mora em Lisboa", "held", "negation substitution"),
+    ("他可能会搬到上海", "他会搬到上海", "held", "negation"),
+    ("She takes vitamin C each day", "She takes vitamin D each day", "inserted", "names"),
+    ("Plan A is to rent a flat", "Plan B is to rent a flat", "inserted", "names"),
+    ("It returns a == b here", "It returns a != b here", "inserted", "symbols"),
+    ("It passes when x >= y", "It passes when x > y", "inserted", "symbols"),
+    ("We meet at 15:30 today", "We meet at 15:00 today", "inserted", "numbers"),
+    ("on 10.05 in the hall", "at 10:05 in the hall", "inserted", "numbers"),
+    ("It weighs 3,5 kg", "It weighs 3.6 kg", "inserted", "numbers"),
 ]
 
 SAME = [
@@ -262,6 +302,26 @@ SAME = [
     ("we drank a café au lait", "we drank a cafe au lait"),
     ("AT THE US EMBASSY", "at the us embassy"),
     ("THE CAR IS RED", "A CAR IS RED"),
+    ("The talk is at 15:00 in Graz", "The talk is at 15.00 in Graz"),
+    ("Wir treffen uns um 15:30 Uhr", "Wir treffen uns um 15.30 Uhr"),
+    ("The meeting is at 3:00 pm", "The meeting is at 3 pm"),
+    ("Das Paket wiegt 3,5 kg", "Das Paket wiegt 3.5 kg"),
+    ("The ticket costs $5.00", "The ticket costs $5"),
+    ("has a 5-year-old daughter", "has a 5 year old daughter"),
+    ("has an older brother and a younger sister", "has a younger sister and an older brother"),
+    ("likes reading, hiking and cooking", "likes cooking, hiking and reading"),
+    ("a window seat or an aisle seat", "an aisle seat or a window seat"),
+    ("On Sunday we went to the beach", "We went to the beach on Sunday"),
+    ("Seit 2019 wohne ich mit Anna in Bonn", "Ich wohne seit 2019 mit Anna in Bonn"),
+    ("On his birthday I gave him a book", "I gave him a book on his birthday"),
+    ("Tom was invited by Anna to the party", "Tom was invited to the party by Anna"),
+    ("He's a teacher in Bonn", "He is a teacher in Bonn"),
+    ("He'd bought a car", "He had bought a car"),
+    ("We have two dogs", "I have two dogs"),
+    ("She takes vitamin C each day", "she takes vitamin c each day"),
+    ("He is used to the cold", "He is used to cold"),
+    ("I asked whether he was well", "I asked if he was well"),
+    ("彼女は東京に住んでいる", "彼女は東京に住んでいるよ"),
 ]
 
 JANUARY, JUNE = {"occurred_at": "2024-01-05T09:00:00Z"}, {"occurred_at": "2024-06-05T09:00:00Z"}
@@ -280,14 +340,14 @@ def second_of(folder: Path, one: dict[str, Any], other: dict[str, Any]) -> tuple
 
 @pytest.mark.parametrize(("one", "other", "outcome", "guard"), TRAPS)
 def test_a_trap_does_not_merge(one: str, other: str, outcome: str, guard: str, tmp_path: Path) -> None:
-    assert second_of(tmp_path, {"summary": one}, {"summary": other}) == (outcome, [guard])
+    assert second_of(tmp_path, {"summary": one}, {"summary": other}) == (outcome, guard.split())
 
 
 @pytest.mark.parametrize(("other", "one", "outcome", "guard"), TRAPS)
 def test_a_trap_does_not_merge_the_other_way_round(
     one: str, other: str, outcome: str, guard: str, tmp_path: Path
 ) -> None:
-    assert second_of(tmp_path, {"summary": one}, {"summary": other}) == (outcome, [guard])
+    assert second_of(tmp_path, {"summary": one}, {"summary": other}) == (outcome, guard.split())
 
 
 @pytest.mark.parametrize(("one", "other"), [*SAME, *((other, one) for one, other in SAME)])

@@ -14,9 +14,10 @@ from membatch.errors import ConfigError
 from membatch.extension import extensions
 from membatch.patch import Document
 from membatch.similarity.text import TextFacts, are_variants, differ_plainly, lazy
-from membatch.similarity.words import OPPOSITES
+from membatch.similarity.words import COORDINATORS, COUNTERPARTS, OPPOSITES, PASSIVES
 
 ENTRY_POINTS: Final = "membatch.guards"
+LONGEST_EXCHANGED: Final = 8  # words of a phrase that changes places with another
 ONE_DAY: Final = dt.timedelta(days=1)
 OPPOSITE_VALENCE: Final = 0.5
 
@@ -115,6 +116,8 @@ def numbers(mine: TextFacts, other: TextFacts) -> Verdict:
 
 def names(mine: TextFacts, other: TextFacts) -> Verdict:
     """Different if each has a capitalised word that the other lacks in any case; a plural is no other name."""
+    if mine.letters - other.letters and other.letters - mine.letters:
+        return "different"
     mine_only = set(mine.capitalised) - other.word_set
     other_only = set(other.capitalised) - mine.word_set
     if not mine_only or not other_only:
@@ -138,8 +141,11 @@ def substitution(mine: TextFacts, other: TextFacts) -> Verdict:
 
     A word more on one side is an elaboration.
     """
-    if mine.opposed != other.opposed and _are_opposed(mine.opposed, other.opposed):
+    if mine.contrasted != other.contrasted and _are_opposed(mine.contrasted, other.contrasted):
         return "unsure"
+    if mine.agents != other.agents and mine.content_words == other.content_words:
+        if _is_passive_of(mine.agents, other.agents) or _is_passive_of(other.agents, mine.agents):
+            return "unsure"
     mine_only = mine.content_words - other.word_set
     other_only = other.content_words - mine.word_set if mine_only else mine_only
     if mine_only and other_only and _lacks_variant(mine_only, other_only) and _lacks_variant(other_only, mine_only):
@@ -157,11 +163,16 @@ def _lacks_variant(words: Set[str], others: Set[str]) -> bool:
 
 def _are_opposed(mine: Set[str], other: Set[str]) -> bool:
     """Return whether of two contraries one text has only the one, and the other text only the other."""
-    for pair in OPPOSITES:
-        for one, contrary in (pair, pair[::-1]):
-            if one & mine and contrary & other and not one & other and not contrary & mine:
+    for word in mine - other:
+        for one, contrary in COUNTERPARTS[word]:
+            if one.isdisjoint(other) and contrary.isdisjoint(mine) and not contrary.isdisjoint(other):
                 return True
     return False
+
+
+def _is_passive_of(mine: Set[str], other: Set[str]) -> bool:
+    """Return whether one text has both words of a passive, and the other text neither."""
+    return any(by & mine and was & mine and not by & other and not was & other for by, was in PASSIVES)
 
 
 def order(mine: TextFacts, other: TextFacts) -> Verdict:
@@ -178,11 +189,14 @@ def order(mine: TextFacts, other: TextFacts) -> Verdict:
             return "unsure"
     if len(mine.numbers) > 1 and _are_exchanged(mine.counted, other.counted):
         return "unsure"
-    if len(mine.opposed) > 1 and len(other.opposed) > 1:
+    if mine.opposed != other.opposed and len(mine.opposed) > 1 and len(other.opposed) > 1:
         for one, contrary in OPPOSITES:
-            if all(side & words for side in (one, contrary) for words in (mine.opposed, other.opposed)):
+            if not any(side.isdisjoint(words) for side in (one, contrary) for words in (mine.opposed, other.opposed)):
                 if mine.sides(one, contrary) != other.sides(one, contrary):
                     return "unsure"
+    if mine.word_set == other.word_set and mine.words != other.words and sorted(mine.words) == sorted(other.words):
+        if mine.negated != other.negated or _have_changed_places(mine, other):
+            return "unsure"
     both = set(mine.capitalised) & set(other.capitalised)
     if len(both) < 2:
         return "same"
@@ -196,9 +210,34 @@ def _are_exchanged(mine: Sequence[tuple[str, str]], other: Sequence[tuple[str, s
     return not in_order and sorted(mine) != sorted(other)
 
 
+def _have_changed_places(mine: TextFacts, other: TextFacts) -> bool:
+    """Return whether two phrases have changed places over what is between them; the members of a list may."""
+    left, right = mine.steps, other.steps
+    start, stop = 0, min(len(left), len(right))
+    while start < stop and left[start] == right[start]:
+        start += 1
+    end = 0
+    while end < stop - start and left[-end - 1] == right[-end - 1]:
+        end += 1
+    left, right, rest = left[start : len(left) - end], right[start : len(right) - end], left[len(left) - end :]
+    size = len(left)
+    firsts = [n for n in range(1, LONGEST_EXCHANGED + 1) if n < size and left[:n] == right[-n:]]
+    lasts = [n for n in range(1, LONGEST_EXCHANGED + 1) if n < size and left[-n:] == right[:n]]
+    for first in firsts:
+        for last in lasts:
+            between = left[first : size - last]
+            if not between or between != right[last : len(right) - first]:
+                continue
+            if between[-1] in COORDINATORS and (between[0] in COORDINATORS or rest[: len(between) - 1] == between[:-1]):
+                continue
+            if all(not mine.content_words.isdisjoint(words) for words in (left[:first], left[size - last :])):
+                return True
+    return False
+
+
 def negation(mine: TextFacts, other: TextFacts) -> Verdict:
-    """Unsure if one negates more often than the other, or one says always."""
-    return "same" if mine.negations == other.negations else "unsure"
+    """Unsure if one negates more often than the other, or one says always, perhaps, if, almost, formerly."""
+    return "same" if mine.negations == other.negations and mine.reservations == other.reservations else "unsure"
 
 
 def on_texts(guard: Callable[[TextFacts, TextFacts], Verdict]) -> Guard:

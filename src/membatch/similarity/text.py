@@ -14,10 +14,12 @@ from functools import lru_cache
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from membatch.similarity.words import (
+    AGENTS,
     ALWAYS,
     BETWEEN_NUMBERS,
     CONTRACTED_ENDINGS,
     CONTRACTIONS,
+    CONTRASTED,
     FUNCTION_CHARACTERS,
     FUNCTION_WORDS,
     IRREGULAR,
@@ -28,6 +30,10 @@ from membatch.similarity.words import (
     NUMERALS,
     ONES,
     OPPOSED,
+    RESERVATION_PARTS,
+    RESERVATIONS,
+    RESERVED,
+    SHE,
     UNITS,
 )
 
@@ -46,12 +52,20 @@ _NUMERAL_RUN: Final = re.compile(f"[{''.join(sorted(NUMERALS))}{LONE_NUMERAL}]+"
 _GLUED: Final = re.compile(r"(?<=\d)\s+(?=[€$£¥])|(?<=\d)\s*(?:(a)|p)\.?m\b\.?", re.IGNORECASE)
 _COUNTED: Final = re.compile(rf"{_NUMBER.pattern}|{_NUMERAL_RUN.pattern}|[{UNSPACED}]|[^\W\d_]+")
 _FLAG: Final = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
+_NO_HUNDREDTHS: Final = re.compile(r"([€$£¥]?-?\d+)[.,:]00")  # 15:00, $5.00
+_TIME: Final = re.compile(r"([01]?\d|2[0-4]):(1[3-9]|[2-5]\d)")  # 15:30, not 10:05: 10.05 may be the tenth of May
+_DECIMAL_COMMA: Final = re.compile(r"([€$£¥]?-?\d+),(\d\d?)")
+_COMPOUND: Final = re.compile(r"(\d+)-([a-z]{3,}(?:-[a-z]{3,})*)")  # 5-year-old
+_OPERATOR: Final = re.compile(r"(?=.*[<>=|&])[<>=|&!+*/%^~-]{2,}")  # ==, !=, >=
+_SENTENCE_END: Final = tuple(".!?:;\"')”»…。！？")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _SYMBOLS_BESIDES: Final = frozenset("#%&@")
 _SAME_CHARACTER: Final = str.maketrans({"−": "-", "–": "-", "’": "'", "‘": "'", "ʼ": "'", "＇": "'", "\ufe0f": None})
 _NO_CONTENT: Final = FUNCTION_WORDS | NEGATION | NUMBER_WORDS.keys()
 _NO_CONTENT_CHARACTERS: Final = FUNCTION_CHARACTERS | NUMERALS
 _NO_CHARACTERS: Final[Counter[str]] = Counter()
+_NO_LETTERS: Final[frozenset[str]] = frozenset()
+_NO_RESERVATIONS: Final = (False,) * len(RESERVATIONS)
 _UNSPACED_ALWAYS: Final = tuple(word for word in ALWAYS if not word.isascii())
 _CURRENCIES: Final = frozenset("€$£¥")
 _IGNORED_MARKS: Final = frozenset("\u0300\u0301\u0302\u0327")  # grave, acute, circumflex, cedilla
@@ -62,7 +76,7 @@ _SHORT: Final = re.compile(
 _DOUBLES: Final = re.compile(r"[^aeiou]*[aeiouy][^aeiouwxy]")  # a stem of which they do: one syllable
 _LONG_WORD_ENDINGS: Final = ("en", "es", "em", "e", "n", "x")
 _VERB_ENDINGS: Final = ("ten", "te", "en", "er", "es", "em", "st", "e", "t")  # of which both words have one
-_LOOKED_AT: Final = NEGATION | ALWAYS | ONES | OPPOSED | {"p"}
+_LOOKED_AT: Final = NEGATION | ALWAYS | ONES | CONTRASTED | AGENTS | RESERVED | {"p", "used"}
 
 
 class lazy(Generic[Owner, Value]):  # noqa: N801
@@ -82,6 +96,7 @@ class Piece(NamedTuple):
     words: tuple[str, ...]  # casefolded, contractions resolved, function words included
     capitalised: tuple[str, ...]  # casefolded, function words left out
     acronyms: tuple[str, ...]  # function words all in capitals, casefolded: IT, US
+    letters: tuple[str, ...]  # lone capitals
     numbers: tuple[str, ...]  # numbers, dates, number words, codes
     symbols: tuple[str, ...]  # free-standing ones
     unspaced: str  # characters of scripts written without spaces
@@ -126,14 +141,69 @@ class TextFacts:
     @lazy
     def counted(self) -> list[tuple[str, str]]:
         """Each number in order, with what comes next: what it counts, mostly."""
-        found = [part.lstrip("+") for part in _COUNTED.findall(self._text.casefold())]
+        found = [
+            _canonical(part.lstrip("+")) if part[-1].isdigit() else part
+            for part in _COUNTED.findall(self._text.casefold())
+        ]
         numbers = [part if part[-1].isdigit() or part[0] in NUMERALS else NUMBER_WORDS.get(part, "") for part in found]
         return [(number, after) for number, after in zip(numbers, [*found[1:], ""], strict=True) if number]
 
     @lazy
-    def opposed(self) -> frozenset[str]:
-        """Words that have a contrary."""
-        return self.word_set & OPPOSED
+    def opposed(self) -> list[str]:
+        """Words that have a contrary, in order."""
+        return [word for word in self.words if word in OPPOSED]
+
+    @lazy
+    def contrasted(self) -> frozenset[str]:
+        """Words that have a contrary, or a counterpart of another person, case, tense or mood."""
+        return self.word_set & CONTRASTED
+
+    @lazy
+    def agents(self) -> frozenset[str]:
+        """Words that a passive is made of."""
+        return self.word_set & AGENTS
+
+    @lazy
+    def reservations(self) -> tuple[bool, ...]:
+        """Which kinds of reservation there are: doubt, condition, nearly, no more."""
+        if RESERVED.isdisjoint(self.word_set) and "used" not in self.word_set and not self.unspaced:
+            return _NO_RESERVATIONS
+        found = [not row.isdisjoint(self.word_set) for row in RESERVATIONS]
+        if "used" in self.word_set and ("used", "to") in zip(self.words, self.words[1:], strict=False):
+            found[-1] = True
+        if self.unspaced:
+            found = [
+                there or any(part in self.unspaced for part in parts)
+                for there, parts in zip(found, RESERVATION_PARTS, strict=True)
+            ]
+        return tuple(found)
+
+    @lazy
+    def negated(self) -> list[str]:
+        """What comes next, grammar aside, after each word that negates."""
+        found = [word for word in self.words if word in NEGATION or word not in _NO_CONTENT]
+        return [after for word, after in zip(found, [*found[1:], ""], strict=True) if word in NEGATION]
+
+    @lazy
+    def steps(self) -> list[str]:
+        """All words in order, and the commas between them."""
+        found: list[str] = []
+        for part, piece in zip(self._text.split(), self._pieces, strict=True):
+            found += piece.words
+            if part.endswith(","):
+                found.append(",")
+        return found
+
+    @lazy
+    def letters(self) -> frozenset[str]:
+        """Lone capitals within a sentence, casefolded, but for the pronoun: vitamin C, plan B."""
+        if not any(piece.letters for piece in self._pieces) or self._text.isupper():
+            return _NO_LETTERS
+        parts = self._text.split()
+        within = [False, *(not part.endswith(_SENTENCE_END) for part in parts)]
+        return frozenset(
+            [a for piece, inside in zip(self._pieces, within, strict=False) if inside for a in piece.letters]
+        )
 
     def sides(self, one: Set[str], other: Set[str]) -> list[bool]:
         """Return in which order words of two sides come: True for the first."""
@@ -165,7 +235,7 @@ class TextFacts:
     @lazy
     def content_run(self) -> str:
         """Characters of scripts written without spaces, in order, grammar, numerals and negation left out."""
-        text = self.unspaced
+        text = self.unspaced.replace(*SHE)
         if not text:
             return ""
         for part in NEGATION_PARTS:
@@ -217,7 +287,7 @@ def _weight(pieces: list[str]) -> int:
     heaviest = _NOTHING
     for text in pieces:
         piece = _piece(text)
-        if piece.numbers or piece.symbols or piece.capitalised or piece.acronyms or piece.unspaced:
+        if piece.numbers or piece.symbols or piece.capitalised or piece.acronyms or piece.letters or piece.unspaced:
             return _MUCH
         for word in piece.words:
             if word in _LOOKED_AT:
@@ -232,6 +302,7 @@ def _piece(text: str) -> Piece:
     words: list[str] = []
     capitalised: list[str] = []
     acronyms: list[str] = []
+    letters: list[str] = []
     numbers: list[str] = []
     symbols: list[str] = []
     unspaced = ""
@@ -242,7 +313,18 @@ def _piece(text: str) -> Piece:
         elif part:
             _spaced(part, words, capitalised, numbers, symbols)
             acronyms.extend(_acronyms(part))
-    return Piece(tuple(words), tuple(capitalised), tuple(acronyms), tuple(numbers), tuple(symbols), unspaced)
+            letters.extend(
+                word.casefold() for word in _WORD.findall(part) if len(word) == 1 and word.isupper() and word != "I"
+            )
+    return Piece(
+        tuple(words),
+        tuple(capitalised),
+        tuple(acronyms),
+        tuple(letters),
+        tuple(numbers),
+        tuple(symbols),
+        unspaced,
+    )
 
 
 def _numerals(text: str) -> list[str]:
@@ -261,6 +343,9 @@ def _spaced(text: str, words: list[str], capitalised: list[str], numbers: list[s
     while end > start and _is_punctuation(text[end - 1]):
         end -= 1
     core = text[start:end]
+    if _OPERATOR.fullmatch(text):
+        symbols.append(text)
+        return
     has_digit = any(character.isdigit() for character in core)
     marks = _FLAG.findall(core) + [character for character in _FLAG.sub("", core) if _is_symbol(character)]
     if has_digit and _number(core, words, numbers, symbols):
@@ -278,10 +363,14 @@ def _number(core: str, words: list[str], numbers: list[str], symbols: list[str])
     match = _NUMBER.match(core)
     if match is None:
         return False
+    if compound := _COMPOUND.fullmatch(core):
+        numbers.append(compound[1])
+        _words(compound[2], words, [], numbers)
+        return True
     unit = core[match.end() :].casefold().strip("-.'")
     if unit and unit not in UNITS:
         return False
-    number = _THOUSANDS.sub("", match[0].lstrip("+"))
+    number = _canonical(match[0].lstrip("+"))
     if unit in ("am", "pm", "k"):  # 3 pm is not 3 am, and 50k not 50
         numbers.append(number + unit)
     elif unit in _CURRENCIES:  # 5€ is €5
@@ -296,8 +385,18 @@ def _number(core: str, words: list[str], numbers: list[str], symbols: list[str])
     return True
 
 
+def _canonical(number: str) -> str:
+    """Return a number or code as all who mean it write it: 1,000 is 1000, 15.00 is 15:00 and 15, 3,5 is 3.5."""
+    number = _THOUSANDS.sub("", number)
+    if whole := _NO_HUNDREDTHS.fullmatch(number):
+        return whole[1]
+    if parts := _TIME.fullmatch(number) or _DECIMAL_COMMA.fullmatch(number):
+        return f"{parts[1]}.{parts[2]}"
+    return number
+
+
 def _code(core: str, words: list[str], capitalised: list[str], numbers: list[str]) -> None:
-    numbers.append(_THOUSANDS.sub("", core.casefold()))
+    numbers.append(_canonical(core.casefold()))
     words.extend(word.casefold() for word in _WORD.findall(core) if not any(map(str.isdigit, word)))
 
 
@@ -305,6 +404,9 @@ def _words(core: str, words: list[str], capitalised: list[str], numbers: list[st
     whole = core.casefold()
     if whole in NUMBER_WORDS:
         numbers.append(NUMBER_WORDS[whole])
+        words.append(whole)
+        return
+    if whole in RESERVED:  # peut-être
         words.append(whole)
         return
     for word in _WORD.findall(core):

@@ -15,6 +15,11 @@ def _numbers(text: str) -> dict[str, str]:
     return {word: number for number, words in pairs for word in words.split(",")}
 
 
+def _pairs(rows: dict[str, str]) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+    pairs = (pair.split("/") for row in rows.values() for pair in row.split())
+    return tuple((frozenset(one.split(",")), frozenset(other.split(","))) for one, other in pairs)
+
+
 _BY_LANGUAGE: Final = {
     "en": _numbers(
         "minus=minus 0=zero 2=two,twice 3=three,thrice 4=four 5=five 6=six 7=seven 8=eight 9=nine 10=ten 11=eleven 12=twelve,dozen "
@@ -96,6 +101,8 @@ _NEGATION: Final = {
     "pt": "não nunca nada ninguém nenhum nenhuma sem nem",
 }
 NEGATION: Final = frozenset(word for row in _NEGATION.values() for word in row.split())
+# 彼女 is no 彼 with a character more: she, not he.
+SHE: Final = ("彼女", "她")
 # For scripts without spaces, as parts of a text; the longest first.
 NEGATION_PARTS: Final = (
     "なかった",
@@ -123,8 +130,8 @@ _FUNCTION: Final = {
     "some any each every both all such same other more most only m s t d ll re ve while because since until "
     "although though however yes oh got get gets",
     "de": "der den das dem des ein eine einen einem einer eines ich mich mir mein meine meinen meinem meiner du dich dir "
-    "dein deine er ihn ihm sie ihr ihre ihren ihrem es wir uns unser unsere euch euer und oder aber wenn als wie "
-    "dass weil ob von vom in im an am auf zu zum zur aus bei beim mit nach für über unter vor durch gegen um ist "
+    "dein deine deinen deinem deiner deines er ihn ihm sie ihr ihre ihren ihrem es wir uns unser unsere euch euer und oder aber wenn als wie "
+    "meines seiner seines ihrer ihres unserem unseren unserer unseres dass weil ob von vom in im an am auf zu zum zur aus bei beim mit nach für über unter vor durch gegen um ist "
     "sind waren bist sein seine seinen seinem wird werden wurde habe haben hatte auch noch schon sehr so nur doch "
     "da dort dann dieser diese dieses",
     "fr": "le la les l un une des du de d au aux ce cet cette ces je j me m moi mon ma tu te t toi ta tes il on nous "
@@ -154,12 +161,80 @@ _OPPOSITES: Final = {
     "es": "él/ella con/sin sobre/bajo antes/después desde/hasta más/menos",
     "pt": "ele/ela com/sem sobre/sob antes/depois desde/até mais/menos",
 }
-OPPOSITES: Final = tuple(
-    (frozenset(one.split(",")), frozenset(other.split(",")))
-    for row in _OPPOSITES.values()
-    for one, other in (pair.split("/") for pair in row.split())
-)
+OPPOSITES: Final = _pairs(_OPPOSITES)
 OPPOSED: Final = frozenset(word for pair in OPPOSITES for side in pair for word in side)
+# The same, but for words that may change places without harm: persons, case, tense, mood, prepositions. (For *her*,
+# *it*, *his* and *sie*, *ihr* tell no case; *we* and *I* often say the same, and so do *they* and *he* or *she*.)
+_CONTRASTS: Final = {
+    "en": "i,me,my,mine,myself/you,your,yours,yourself i,me,my,mine,myself/he,him,his,himself "
+    "i,me,my,mine,myself/she,her,hers,herself i,me,my,mine,myself/they,them,their,theirs,themselves "
+    "you,your,yours,yourself/he,him,his,himself you,your,yours,yourself/she,her,hers,herself "
+    "you,your,yours,yourself/they,them,their,theirs,themselves we,us,our,ours,ourselves/you,your,yours,yourself "
+    "we,us,our,ours,ourselves/they,them,their,theirs,themselves we,us,our,ours,ourselves/he,him,his,himself "
+    "we,us,our,ours,ourselves/she,her,hers,herself i/me he/him we/us they/them am,is,are/was,were has,have/had "
+    "will/would,could,might,should can/must,should for/from for/with for/by by/to by/with from/with during,while/before "
+    "during,while/after if/unless when/unless because/although,though only/also,too past/to all/both",
+    "de": "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/du,dich,dir,dein,deine,deinen,deinem,deiner,deines "
+    "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/er,ihn,ihm,seine,seinen,seinem,seiner,seines "
+    "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/sie,ihr,ihre,ihren,ihrem,ihrer,ihres "
+    "du,dich,dir,dein,deine,deinen,deinem,deiner,deines/er,ihn,ihm,seine,seinen,seinem,seiner,seines "
+    "du,dich,dir,dein,deine,deinen,deinem,deiner,deines/sie,ihr,ihre,ihren,ihrem,ihrer,ihres "
+    "seine,seinen,seinem,seiner,seines/ihre,ihren,ihrem,ihrer,ihres "
+    "wir,uns,unser,unsere,unserem,unseren,unserer,unseres/sie,ihre,ihren,ihrem,ihrer,ihres ich/mich,mir du/dich,dir "
+    "er/ihn,ihm wir/uns bin,bist,ist,sind/war,waren,warst hat,habe,haben/hatte,hatten wird,werden/ist,sind,wurde,wurden "
+    "für/von für/mit während/vor während/nach nur/auch",
+    "fr": "mon,ma,mes/ton,ta,tes mon,ma,mes/son,sa,ses ton,ta,tes/son,sa,ses notre,nos/votre,vos notre,nos/leur,leurs "
+    "je,j/tu je,j/il,elle tu/il,elle nous/vous nous/ils,elles je,j/me,moi est,sont,suis/était,étaient,étais "
+    "a,ai,ont/avait,avaient,avais pour/par pour/avec seulement/aussi pendant/avant pendant/après monsieur,m/madame,mme",
+    "it": "mio,mia,miei,mie/tuo,tua,tuoi,tue mio,mia,miei,mie/suo,sua,suoi,sue tuo,tua,tuoi,tue/suo,sua,suoi,sue "
+    "nostro,nostra,nostri,nostre/vostro,vostra,vostri,vostre nostro,nostra,nostri,nostre/loro io/lui,lei tu/lui,lei "
+    "io/mi è,sono/era,erano,ero ha,ho,hanno/aveva,avevano,avevo per/con da,dal,dalla/a,al,alla soltanto,solo/anche",
+    "es": "mi,mis,mí/tu,tus mi,mis,mí/su,sus tu,tus/su,sus nuestro,nuestra,nuestros,nuestras/su,sus yo/tú,usted yo/él,ella "
+    "tú/él,ella yo/me es,soy/era,eran,fue,fueron está,están,estoy/estaba,estaban,estuvo ha,han,he/había,habían "
+    "para/con solo,sólo/también durante/antes durante/después",
+    "pt": "meu,minha,meus,minhas/teu,tua,teus,tuas meu,minha,meus,minhas/seu,sua,seus,suas eu/ele,ela eu/você,tu "
+    "nosso,nossa,nossos,nossas/seu,sua,seus,suas eu/me,mim é,são/era,eram,foi,foram está,estão,estou/estava,estavam "
+    "tem,têm,tenho/tinha,tinham para/com só/também durante/antes durante/depois",
+}
+CONTRASTS: Final = OPPOSITES + _pairs(_CONTRASTS)
+COUNTERPARTS: Final[dict[str, list[tuple[frozenset[str], frozenset[str]]]]] = {}
+for _one, _other in CONTRASTS:
+    for _sides in ((_one, _other), (_other, _one)):
+        for _word in _sides[0]:
+            COUNTERPARTS.setdefault(_word, []).append(_sides)
+CONTRASTED: Final = frozenset(COUNTERPARTS)
+# Who does becomes to whom it is done where a text has a word of each side: was … by.
+PASSIVES: Final = _pairs(
+    {
+        "en": "by/is,are,was,were,be,been,being",
+        "de": "von/wird,werden,wurde,wurden,worden",
+        "fr": "par/été,est,sont,était,étaient",
+        "it": "da,dal,dalla/è,sono,era,erano,stato,stata,stati,state,viene,venne",
+        "es": "por/es,fue,fueron,sido",
+        "pt": "por,pelo,pela/é,são,foi,foram,sido",
+    }
+)
+AGENTS: Final = frozenset(word for pair in PASSIVES for side in pair for word in side)
+# Words that take away, each kind in its way, that something is so; each row a kind: doubt, condition, nearly, no more.
+# Left out: may, fast, se, si, late, and verbs (wants to, claims, stopped).
+_RESERVATIONS: Final = (
+    "might maybe perhaps possibly probably presumably supposedly allegedly apparently vielleicht möglicherweise "
+    "wahrscheinlich vermutlich angeblich peut-être probablement forse probabilmente quizás quizá probablemente "
+    "talvez provavelmente",
+    "if whether unless falls",
+    "almost nearly beinahe presque quasi casi quase",
+    "ex former formerly previously ehemalige ehemaliger ehemaligen ehemaligem ehemaliges ehemals früher autrefois",
+)
+RESERVATIONS: Final = tuple(frozenset(row.split()) for row in _RESERVATIONS)
+RESERVED: Final = frozenset(word for row in RESERVATIONS for word in row)
+RESERVATION_PARTS: Final = (
+    ("可能", "也许", "也許", "或许", "或許", "大概", "かもしれ", "たぶん", "おそらく"),
+    ("如果", "要是", "もし"),
+    ("差点", "差點", "几乎", "幾乎"),
+    ("曾经", "曾經", "以前"),
+)
+# Words that join the members of a list, which may change places.
+COORDINATORS: Final = frozenset(["and", "or", "nor", "und", "oder", "et", "ou", "e", "o", "y", "u", ","])
 # For scripts without spaces, single characters that carry grammar rather than meaning.
 FUNCTION_CHARACTERS: Final = frozenset("的了着過过是在和与與就都也很地得之はがをにでともへやかねよのだでし ")
 
@@ -179,7 +254,7 @@ CONTRACTED_ENDINGS: Final = {
     "'ve": "have",
     "'ll": "will",
     "'d": "would",
-    "'s": "is",
+    "'s": "s",
     "'m": "am",
 }
 
