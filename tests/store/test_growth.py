@@ -49,10 +49,12 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 def test_an_undo_looks_not_through_the_whole_store_for_each_row(tmp_path: Path) -> None:
     config = Config(store=f"sqlite:///{tmp_path}/a.db", dedup=DedupSettings(strategy="exact"))
-    records = [{"id": f"r{number}", "summary": f"Anna saw bird {number}"} for number in range(20_000)]
+    records: list[dict[str, object]] = [
+        {"id": f"r{number}", "summary": f"Anna saw bird {number}"} for number in range(20_000)
+    ]
     first = seconds_of(lambda: (process(records, config=config), process(records, config=config)))
     again = [{**record, "id": f"again-{number}", "tags": ["seen"]} for number, record in enumerate(records[:3000])]
-    new = [{"summary": f"Ben saw bird {number}"} for number in range(3000)]
+    new: list[dict[str, object]] = [{"summary": f"Ben saw bird {number}"} for number in range(3000)]
     counts = process(again + new, config=config).counts
     assert (counts.merged, counts.inserted) == (3000, 3000)
     assert seconds_of(lambda: undo(3, store=config.store)) < 2 * first  # else it is some twenty times that
