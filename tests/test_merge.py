@@ -104,7 +104,7 @@ def test_a_rule_is_replaced_by_name() -> None:
 
 
 def test_an_unknown_field_or_rule_is_refused() -> None:
-    with pytest.raises(ConfigError, match="known are"):
+    with pytest.raises(ConfigError, match="did you mean 'summary'"):
         Rules({"summry": "longest"})
     with pytest.raises(ConfigError, match="no such rule: use one of confident"):
         Rules({"summary": "best"})

@@ -150,10 +150,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ConfigError("dedup.scope is empty: name at least one of " + ", ".join(SCOPE_FIELDS))
         for name in self.dedup.scope:
             if name not in SCOPE_FIELDS:
-                raise ConfigError(f"dedup.scope names {name!r}" + _suggest(name, SCOPE_FIELDS))
+                raise ConfigError(f"dedup.scope names {name!r}" + suggest(name, SCOPE_FIELDS))
         for name in self.tolerance.by_category:
             if name not in CATEGORIES:
-                raise ConfigError(f"tolerance.by_category names {name!r}" + _suggest(name, CATEGORIES))
+                raise ConfigError(f"tolerance.by_category names {name!r}" + suggest(name, CATEGORIES))
         memory_bytes(self.batch.memory_limit, 1 << 40)
         return self
 
@@ -171,8 +171,16 @@ class Resolved(NamedTuple):
     origin: dict[str, str]
 
 
-def resolve(path: str | os.PathLike[str] | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Resolved:
-    """Return the effective settings and the origin of each; see `Config.load` for the order and the errors."""
+def resolve(
+    path: str | os.PathLike[str] | None,
+    environment: Mapping[str, str],
+    flags: Mapping[str, Any],
+    spelled: Mapping[str, str] = {},
+) -> Resolved:
+    """Return the effective settings and the origin of each; see `Config.load` for the order and the errors.
+
+    `spelled` gives flags by the dotted names of their settings as they are typed, for errors.
+    """
     values = _flatten(to_plain(Config()))
     origin = dict.fromkeys(values, "default")
     layers = [
@@ -188,20 +196,28 @@ def resolve(path: str | os.PathLike[str] | None, environment: Mapping[str, str],
                 or name.startswith("tolerance.by_category.")
             )
             if not known:
-                raise ConfigError(f"{source}: unknown setting {name!r}" + _suggest(name, values))
+                raise ConfigError(f"{source}: unknown setting {name!r}" + suggest(name, values))
             values[name] = value
             origin[name] = source
+    origins = {name: spelled.get(name, found) if found == "flag" else found for name, found in origin.items()}
     try:
         config = msgspec.convert(_nest(values), Config, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explained(str(error), values, origin)) from None
-    return Resolved(config.check(), origin)
+        raise ConfigError(_explained(str(error), values, origins)) from None
+    try:
+        return Resolved(config.check(), origin)
+    except ConfigError as error:
+        name = re.split(r"[ :]", str(error), maxsplit=1)[0]
+        where = origins.get(name, "default")
+        raise ConfigError(str(error) if where == "default" else f"{where}: {error}") from None
 
 
 def _explained(message: str, values: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     """Return what is wrong with a setting, given msgspec's message, and what would be right."""
     fault, _, place = message.partition(" - at `$.")
     name = place.rstrip("`").split("[")[0]
+    if name == "merge":
+        return 'merge holds something else than names of rules: write each like summary = "longest"'
     if name not in values:
         return f"a setting is not acceptable: {message}"
     wanted = expected(name)
@@ -300,8 +316,11 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for variable, text in environment.items():
         if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
+        table = variable.removeprefix(ENVIRONMENT_PREFIX).split("_")[0].lower()
+        if table in ("merge", "mapping"):
+            raise ConfigError(f"environment: {variable} is not read: write the table [{table}] into {CONFIG_FILE}")
         if variable not in known:
-            raise ConfigError(f"environment: unknown setting {variable}" + _suggest(variable, known))
+            raise ConfigError(f"environment: unknown setting {variable}" + suggest(variable, known))
         name = known[variable]
         found[name] = text.split(",") if isinstance(names[name], list | tuple) else text
     return found
@@ -343,6 +362,7 @@ def _without_none(value: dict[str, Any]) -> dict[str, Any]:
     return {name: item for name, item in kept.items() if item is not None and item != {}}
 
 
-def _suggest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def suggest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+    """Return the end of an error about an unknown name: the nearest known one, or all."""
+    nearest = difflib.get_close_matches(name, list(known), n=1)
     return f": did you mean {nearest[0]!r}?" if nearest else f": known are {', '.join(sorted(known))}"

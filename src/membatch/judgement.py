@@ -234,11 +234,13 @@ def _is_record(text: str) -> bool:
 
 def _one(reader: Store, identity: str) -> StoredRow:
     found = reader.by_id(identity)
-    if len(found) != 1:
-        listed = "".join(f", {row.id} in {row.scope}" for row in found)
+    if not found:
         raise ConfigError(
-            f"{identity!r} leads to {len(found)} memories{listed}: give an id of one, or a record as JSON"
+            f"no memory has or absorbed the id {identity!r}: give one that `membatch export` shows, or a record as JSON"
         )
+    if len(found) > 1:
+        listed = ", ".join(f"{row.id} in {row.scope}" for row in found)
+        raise ConfigError(f"{identity!r} leads to several memories: {listed}: give the record as JSON")
     return found[0]
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from membatch.config import suggest
 from membatch.errors import ConfigError
 from membatch.extension import extensions
 from membatch.patch import Document, Json
@@ -165,7 +166,7 @@ class Rules:
         self.names = dict(DEFAULT_RULES)
         for field, name in chosen.items():
             if field not in FITTING:
-                raise ConfigError(f"merge.{field}: no such field: known are {', '.join(FITTING)}")
+                raise ConfigError(f"merge.{field}: no such field{suggest(field, FITTING)}")
             if name not in added and name not in FITTING[field]:
                 what = f"does not fit {field}" if name in known else "no such rule"
                 fitting = ", ".join(dict.fromkeys([*FITTING[field], *added]))

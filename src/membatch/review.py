@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from membatch import merge_rules
 from membatch.config import Config, to_plain
 from membatch.decide import rules_of
 from membatch.errors import ConfigError
@@ -53,7 +54,7 @@ def accept(review: int, *, config: Config, wait: bool = False) -> int:
     """
     with _opened(config, wait) as store:
         row = _pair(store, review)
-        step = _step(store, row, config)
+        step = _step(store, row, rules_of(config).merge)
         if step is None:
             raise ConfigError(f"review {review}: the merged record would break a limit of the record: reject the pair")
         return _change(store, config, lambda changes: changes.accept(review, row.younger, *step))
@@ -66,6 +67,7 @@ def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False
     would break a limit stays open.
     """
     least = Fraction(min_score)
+    rules = rules_of(config).merge
     done: set[int] = set()
 
     def fits(row: ReviewRow) -> bool:
@@ -73,13 +75,14 @@ def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False
 
     with _opened(config, wait) as store:
         fitting = [row for row in store.reviews("open") if fits(row)]
-        if not any(_step(store, row, config) for row in fitting):  # one of them could be accepted as things are
+        if not any(_step(store, row, rules) for row in fitting):  # one of them could be accepted as things are
             return None, 0
 
         def decide(changes: Any) -> None:
+            changes.expect(len(fitting))
             for number in [row.review for row in fitting]:
                 row = store.review(number)  # as the decisions before it left it
-                step = None if row is None or row.state != "open" else _step(store, row, config)
+                step = None if row is None or row.state != "open" else _step(store, row, rules)
                 if row is not None and step is not None:
                     changes.accept(number, row.younger, *step)
                     done.add(number)
@@ -105,13 +108,13 @@ def _pair(store: Store, review: int) -> ReviewRow:
     return row
 
 
-def _step(store: Store, row: ReviewRow, config: Config) -> tuple[Merge, bytes] | None:
+def _step(store: Store, row: ReviewRow, rules: merge_rules.Rules) -> tuple[Merge, bytes] | None:
     """Return the merge of a pair and the record that it absorbs, or None where it would break a limit."""
     rows = store.fetch([row.older, row.younger])
     older, younger = rows[row.older], rows[row.younger]
     survivor = Survivor(msgspec.json.decode(older.record), older.stated)
     absorbed = Survivor(msgspec.json.decode(younger.record), younger.stated)
-    merged = merge(survivor, absorbed.document, rules_of(config).merge, absorbed.stated)
+    merged = merge(survivor, absorbed.document, rules, absorbed.stated)
     if merged is None:
         return None
     survivor.take(merged)

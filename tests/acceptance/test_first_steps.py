@@ -30,7 +30,11 @@ SLIPS = {
     "a batch size in words": ("run m.jsonl --batch-size big", 2, 'write a whole number from 1 to 1,000,000 or "auto"'),
     "a rate in percent": ("run m.jsonl --max-error-rate 5%", 2, "write a number from 0 to 1"),
     "a threshold in percent": ("run m.jsonl --threshold 80%", 2, "write one like 0.8"),
-    "no workers": ("run m.jsonl --workers 0", 2, "flag: batch.workers = '0' is not acceptable: write a whole number"),
+    "no workers": (
+        "run m.jsonl --workers 0",
+        2,
+        "--workers: batch.workers = '0' is not acceptable: write a whole number",
+    ),
     "settings that are missing": ("run m.jsonl --config no.toml", 2, "cannot read the settings file no.toml"),
     "a setting at the wrong place": ("run m.jsonl --config place.toml", 2, "did you mean 'dedup.threshold'?"),
     "a merge rule misspelt": ("run m.jsonl --config rule.toml", 2, "use one of confident, survivor, incoming, longest"),

@@ -6,7 +6,6 @@ trace. Heavy modules are imported where a command needs them, so that --help is 
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -16,7 +15,7 @@ import click
 
 from membatch import signals
 from membatch.cli import change, load, look, settings
-from membatch.cli.commands import Commands, examples
+from membatch.cli.commands import Commands, Unread, examples, stop_writing
 from membatch.errors import MembatchError
 
 SECTIONS: Final = {
@@ -65,9 +64,10 @@ def main() -> NoReturn:
 
         click.echo(f"membatch: {printable(hide_password(str(error)))}", err=True)
         code = error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except Unread as gone:
+        stop_writing()
+        # A load that could not show its progress was cut short, and can be resumed.
+        code = 130 if gone.args[0] in {command.name for command in SECTIONS["Load"]} else 0
     except MemoryError:
         click.echo("membatch: memory ran out; free some or lower --batch-size, then `membatch resume`", err=True)
         code = 4

@@ -58,7 +58,7 @@ def unmerge(merge_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
 @click.option("--reject", "rejected", type=int, metavar="ID", help="Keep the two memories apart for good.")
 @click.option("--accept-all", is_flag=True, help="Accept every pair that only --guard was unsure of.")
 @click.option("--guard", metavar="NAME", help="With --accept-all: the guard.")
-@click.option("--min-score", default="0.8", metavar="S", help="With --accept-all: the least score [0.8].")
+@click.option("--min-score", metavar="S", help="With --accept-all: the least score [0.8].")
 @waiting
 @common
 def review(
@@ -66,7 +66,7 @@ def review(
     rejected: int | None,
     accept_all: bool,
     guard: str | None,
-    min_score: str,
+    min_score: str | None,
     wait: bool,
     **flags: Any,
 ) -> int:
@@ -81,6 +81,8 @@ def review(
     config = resolved.config
     if sum((accepted is not None, rejected is not None, accept_all)) > 1 or accept_all != (guard is not None):
         raise click.UsageError("use one of --accept ID, --reject ID, or --accept-all with --guard NAME")
+    if min_score is not None and not accept_all:
+        raise click.UsageError("--min-score goes with --accept-all and --guard NAME")
     if accepted is not None:
         number = reviews.accept(accepted, config=config, wait=wait)
         done = f"the pair {accepted} is one memory now"
@@ -88,6 +90,7 @@ def review(
         number = reviews.reject(rejected, config=config, wait=wait)
         done = f"the pair {rejected} stays apart"
     elif guard is not None:
+        min_score = min_score or "0.8"
         ratio(min_score, "--min-score")
         known = sorted({*DEFAULT_GUARDS, *rules_of(config).guards})
         if guard not in known:
@@ -95,6 +98,8 @@ def review(
         found, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
         if found is None:
             fits = f"has a score of {min_score} or more and could be merged"
+            if as_json:
+                show_json("null")  # no run
             say(f"no open pair that only {guard!r} was unsure of {fits}", quiet)
             return 0
         number, done = found, f"accepted {plural(count, 'pair')}"

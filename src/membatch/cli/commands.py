@@ -5,6 +5,8 @@ Rule: imports nothing but click, so that help and completion are quick.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,19 @@ import click
 def examples(*lines: str) -> str:
     """Return an epilog that shows each example on a line of its own."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class Unread(Exception):  # noqa: N818 - nothing went wrong
+    """Whoever read what the command of this name writes has gone, as `head` does."""
+
+
+def stop_writing() -> None:
+    """Let what is still to be written to a reader that has gone lead nowhere."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Commands(click.Group):
@@ -48,6 +63,13 @@ class Commands(click.Group):
         except click.NoSuchOption as error:
             hint = "Options of a command follow it, as in: membatch run FILE --store URL"
             raise click.UsageError(f"{error.format_message()} {hint}", ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; that its reader has gone is no error, which click would make of it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise Unread(ctx.invoked_subcommand) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -18,6 +18,7 @@ from membatch.cli.options import (
     reporting,
     say,
     settings_of,
+    show_json,
     tolerance,
     waiting,
 )
@@ -69,6 +70,8 @@ def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None,
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = resume_run(run_id, config=resolved.config, force=force, wait=wait, observers=observers)
     if report is None:
+        if as_json:
+            show_json("null")  # no run
         say("there is nothing to resume", quiet)
         return 0
     return conclude(report, as_json, quiet, report_file)

@@ -98,7 +98,10 @@ def _beside_earlier(row: dict[str, Any]) -> list[str]:
 @click.option("--redact", is_flag=True, default=None, help="No record content in the report.")
 @common
 def report(run_id: int | None, output: str | None, **flags: Any) -> int:
-    """Show the report of a run, by default of the latest."""
+    """Show the report of a run.
+
+    Without RUN, of the latest that read records and is not undone; where there is none, of the latest.
+    """
     from membatch.runs import report as report_of_run
 
     resolved, as_json, quiet = settings_of(flags)
@@ -106,10 +109,10 @@ def report(run_id: int | None, output: str | None, **flags: Any) -> int:
     found = report_of_run(run_id, store=resolved.config.store, redact=resolved.config.redact)
     if output is not None:
         write_report(found, output)
-        say(f"wrote {output}", quiet)
-    elif as_json:
+        say(f"wrote {output}", quiet or as_json)
+    if as_json:
         show_json(found.to_json())
-    else:
+    elif output is None:
         from membatch.report.text import text_of
 
         click.echo(text_of(found))
@@ -123,14 +126,14 @@ def report(run_id: int | None, output: str | None, **flags: Any) -> int:
 def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
     """Print the rejected records of a run and why, as JSON lines.
 
-    Without RUN, those of the latest run that read records. Each line holds the raw record, its place, all
-    field errors, advice.
+    Without RUN, those of the latest run that read records and is not undone. Each line holds the raw
+    record, its place, all field errors, advice.
     """
     from membatch.export import placed
     from membatch.report.words import plural
     from membatch.runs import check_output, list_rejects, run_of_rejects
 
-    resolved, _, quiet = settings_of(flags)
+    resolved, as_json, quiet = settings_of(flags)
     store = resolved.config.store
     run, sources = run_of_rejects(run_id, store)
     lines = list_rejects(run, store)
@@ -138,12 +141,14 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
         for line in lines:
             show_json(line)
         if run_id is None:
-            say(f"these are the rejects of run {run}", quiet)
+            say(f"these are the rejects of run {run}", quiet or as_json)
         return 0
     check_output(output, sources, store)
     with placed(Path(output)) as stream:
         count = sum(1 for line in lines if stream.write(line.encode() + b"\n"))
-    say(f"wrote {plural(count, 'reject')} of run {run} to {output}", quiet)
+    if as_json:
+        show_json(json.dumps({"wrote": output, "run": run, "rejects": count}))
+    say(f"wrote {plural(count, 'reject')} of run {run} to {output}", quiet or as_json)
     return 0
 
 
@@ -199,6 +204,9 @@ def explain(first: str, second: str, **flags: Any) -> int:
     return 0
 
 
+_ONE = {"batches": "batch", "memories": "memory", "merges": "merge"}  # of what a check counts
+
+
 @click.command(epilog=examples("membatch check && echo all is well"))
 @common
 def check(**flags: Any) -> int:
@@ -209,7 +217,7 @@ def check(**flags: Any) -> int:
     import msgspec
 
     from membatch.check import check as check_store
-    from membatch.report.words import printable
+    from membatch.report.words import plural, printable
 
     resolved, as_json, quiet = settings_of(flags)
     found = check_store(resolved.config.store)
@@ -218,10 +226,11 @@ def check(**flags: Any) -> int:
         return 0 if found.is_whole else 1
     for fault in found.faults:
         click.echo(f"{fault.rule}: {printable(fault.where)}: {printable(fault.message)}")
-    looked_at = ", ".join(f"{count:,} {name}" for name, count in found.looked_at.items())
+    looked_at = ", ".join(plural(count, _ONE[name], name) for name, count in found.looked_at.items())
     more = f", the first {len(found.faults):,} shown" if found.count > len(found.faults) else ""
     say(
-        f"looked at {looked_at or 'nothing'}: " + (f"{found.count:,} faults{more}" if found.count else "all holds"),
+        f"looked at {looked_at or 'nothing'}: "
+        + (f"{plural(found.count, 'fault')}{more}" if found.count else "all holds"),
         quiet,
     )
     return 0 if found.is_whole else 1
@@ -246,9 +255,10 @@ def check(**flags: Any) -> int:
 def export(output: str | None, shape: str, user: str | None, **flags: Any) -> int:
     """Write all memories, the oldest first, to load elsewhere."""
     from membatch.export import export as export_rows
+    from membatch.report.words import plural
     from membatch.runs import check_output, open_once
 
-    resolved, _, quiet = settings_of(flags)
+    resolved, as_json, quiet = settings_of(flags)
     if output is not None:
         check_output(output, store=resolved.config.store)
     if user is not None and shape != "pam":
@@ -256,7 +266,9 @@ def export(output: str | None, shape: str, user: str | None, **flags: Any) -> in
     with open_once(resolved.config.store) as store:
         count = _export_pam(store, output, user) if shape == "pam" else export_rows(store.export(), output)
     if output is not None:
-        say(f"wrote {count:,} memories to {output}", quiet)
+        if as_json:
+            show_json(json.dumps({"wrote": output, "memories": count}))
+        say(f"wrote {plural(count, 'memory', 'memories')} to {output}", quiet or as_json)
     return 0
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from membatch.cli.commands import stop_writing
+
 if TYPE_CHECKING:
     from membatch.config import Config, Resolved
     from membatch.report import Report
@@ -126,7 +128,9 @@ def settings_of(flags: dict[str, Any]) -> tuple[Resolved, bool, bool]:
 
     as_json, quiet = flags.pop("as_json"), flags.pop("quiet")
     file = flags.pop("config_file")
-    return resolve(file, os.environ, flags), as_json, quiet
+    parameters = click.get_current_context().command.params
+    spelled = {str(item.name).replace("__", "."): item.opts[0] for item in parameters if isinstance(item, click.Option)}
+    return resolve(file, os.environ, flags, spelled), as_json, quiet
 
 
 def check_report_file(name: str | None, config: Config, sources: Sequence[str] | None = None) -> None:
@@ -150,6 +154,16 @@ def write_report(report: Report, name: str) -> None:
 
 
 def conclude(report: Report, as_json: bool, quiet: bool, report_file: str | None) -> int:
+    try:
+        _show(report, as_json, quiet)
+    except BrokenPipeError:  # what the run did is done all the same
+        stop_writing()
+    if report_file is not None:  # last: where it cannot be written, the report was shown
+        write_report(report, report_file)
+    return report.exit_code
+
+
+def _show(report: Report, as_json: bool, quiet: bool) -> None:
     if as_json:
         show_json(report.to_json())
     elif not quiet:
@@ -158,9 +172,6 @@ def conclude(report: Report, as_json: bool, quiet: bool, report_file: str | None
 
         is_logged = report.config.get("log", {}).get("format") == "json"  # then each line is JSON, the last one too
         click.echo(end_line(report) if is_logged else text_of(report), err=True)
-    if report_file is not None:  # last: where it cannot be written, the report was shown
-        write_report(report, report_file)
-    return report.exit_code
 
 
 def show_json(text: str) -> None:

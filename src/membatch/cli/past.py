@@ -38,7 +38,8 @@ def _merge(item: dict[str, Any], indent: str) -> Iterator[str]:
     taken_back = "" if item["unmerged_in"] is None else f", taken back by run {item['unmerged_in']}"
     yield f"{indent}merge {item['merge']} (run {item['run']}) {what} {printable(item['id'])}{place}{taken_back}"
     inner = indent + "  "
-    yield f"{inner}by {item['step']}, score {item['score']}: {printable(item['record']['summary'])}"
+    score = "" if item["step"] == "id" else f", score {item['score']}"  # an id is the same, whatever is said
+    yield f"{inner}by {item['step']}{score}: {printable(item['record']['summary'])}"
     if item["guards"]:
         yield f"{inner}guards: " + ", ".join(f"{name} {verdict}" for name, verdict in item["guards"].items())
     if item["rules"]:

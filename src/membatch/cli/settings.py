@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from membatch.cli.commands import examples
-from membatch.cli.options import batching, common, matching, say, settings_of
+from membatch.cli.options import batching, common, matching, say, settings_of, show_json
 
 
 @click.command(epilog=examples("membatch init", "membatch init --store sqlite:///team.db"))
@@ -19,13 +19,17 @@ def init(**flags: Any) -> int:
     from membatch.config import CONFIG_FILE, hide_password
     from membatch.store import open_store
 
-    resolved, _, quiet = settings_of(flags)
+    resolved, as_json, quiet = settings_of(flags)
     config = resolved.config
+    quiet = quiet or as_json
     open_store(config.store, config.dedup.scope).close()
     say(f"the store {hide_password(config.store)} is ready", quiet)
-    if not Path(CONFIG_FILE).exists():
+    is_written = not Path(CONFIG_FILE).exists()
+    if is_written:
         Path(CONFIG_FILE).write_text(config.to_toml(), "utf-8")
         say(f"wrote {CONFIG_FILE} with the settings as they are now", quiet)
+    if as_json:
+        show_json(json.dumps({"store": hide_password(config.store), "wrote": CONFIG_FILE if is_written else None}))
     return 0
 
 

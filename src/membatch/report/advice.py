@@ -21,6 +21,8 @@ NEARLY_ALL: Final = 0.9
 
 def recommendations(report: Report) -> list[dict[str, str]]:
     """Return what to do next, the most pressing first, each with its code."""
+    if report.status == "undone":
+        return []  # what it brought is gone, its rejects too
     found = [*_to_end(report), *_to_mend(report), *_to_load(report), *_to_decide(report), *_to_speed_up(report)]
     return [{"code": code, "text": text} for code, text in found]
 
@@ -80,6 +82,8 @@ def _to_decide(report: Report) -> list[tuple[str, str]]:
     if counts.held and report.run_id is not None:
         pairs = "1 pair waits" if counts.held == 1 else f"{counts.held:,} pairs wait"
         found.append(("review", f"{pairs} for your decision: `membatch review{store}`"))
+    if report.kind == "retry" and report.status == "done" and not counts.read:
+        found.append(("nothing-to-retry", "the run has no reject that is still open: nothing was left to retry"))
     if report.kind == "load" and report.status == "done" and counts.read and counts.duplicates == counts.read:
         found.append(("nothing-new", "every record was known already: nothing is left to do"))
     return found

@@ -25,15 +25,17 @@ READING: Final = ("load", "retry")  # the kinds of runs that read records
 
 
 def report(run: int | None = None, *, store: str | None = None, redact: bool = False) -> Report:
-    """Return the report of a run (by default the latest) from the store."""
+    """Return the report of a run from the store.
+
+    Without `run`, that of the latest that read records and is not undone; where there is none, of the latest.
+    """
     config = with_choices(Config(redact=redact), store, None)
     with open_once(config.store) as reader:
         rows = reader.runs()
         if not rows:
             raise ConfigError(f"there is no run in {hide_password(config.store)} yet")
-        numbers = [row.run for row in rows]
-        wanted = numbers[-1] if run is None else run
-        if wanted not in numbers:
+        wanted = _latest(rows) or rows[-1].run if run is None else run
+        if wanted not in [row.run for row in rows]:
             raise ConfigError(f"there is no run {wanted} in {hide_password(config.store)}: see `membatch runs`")
         return report_from(reader, wanted, config)
 
@@ -82,11 +84,19 @@ def run_of_rejects(run: int | None, url: str) -> tuple[int, list[str]]:
     """Return a run, by default the latest that read records and is not undone, and the files that it read."""
     with open_once(url) as reader:
         rows = reader.runs()
-    for row in reversed(rows):
-        if row.run == run or (run is None and row.kind in READING and row.status != "undone"):
+    wanted = _latest(rows) if run is None else run
+    for row in rows:
+        if row.run == wanted and row.status == "undone":
+            raise ConfigError(f"run {run} was undone, and its rejects with it: load the source again to see them")
+        if row.run == wanted:
             return row.run, _files_of(row)
     which = "that read records" if run is None else run
     raise ConfigError(f"there is no run {which} in {hide_password(url)}: see `membatch runs`")
+
+
+def _latest(rows: list[RunRow]) -> int | None:
+    """Return the latest run that read records and is not undone, if there is one."""
+    return next((row.run for row in reversed(rows) if row.kind in READING and row.status != "undone"), None)
 
 
 def sources_of_runs(url: str) -> list[str]:

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Final, Literal, NamedTuple
 
+from membatch.config import suggest
 from membatch.errors import ConfigError
 from membatch.extension import extensions
 from membatch.patch import Document
@@ -300,7 +301,7 @@ def resolve(names: Sequence[str]) -> dict[str, GuardRow]:
         known[point.name] = GuardRow(point.load())
     for name in names:
         if name not in known and name != LIMITS:
-            raise ConfigError(f"dedup.guards names {name!r}: known are {', '.join((*known, LIMITS))}")
+            raise ConfigError(f"dedup.guards names {name!r}{suggest(name, (*known, LIMITS))}")
     return {name: row for name, row in known.items() if name in names}
 
 

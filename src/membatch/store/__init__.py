@@ -198,6 +198,9 @@ class ChangeTransaction(Protocol):
 
     tally: ChangeTally
 
+    def expect(self, rows: int) -> None:
+        """Make ready for a change that takes so many memories or merges away."""
+
     def undo(self, runs: Iterable[int]) -> None:
         """Take the rows of runs out again, those given first first."""
 

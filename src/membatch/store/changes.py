@@ -46,7 +46,12 @@ _FORGET: Final = (
     "forget_memory",
 )
 
+_INDEXES: Final = ("known_by_memory", "superseded_by_merge", "closed_by_merge")
+
 _MOST_TAKEN_BACK: Final = 1000  # survivors that an undo holds before it writes them
+
+# From so many rows on, what refers to them is found by an index. Loads do without it, so it stands for one change.
+_MANY: Final = 50
 
 # The fact that removed rows still leave traces in the files.
 PURGE_IS_DUE: Final = "purge_is_due"
@@ -63,17 +68,30 @@ class Changes:
         self._run = run
         self._batch = self._execute(query("next_keys")).fetchone()[2]
         self._taken_back: dict[MemoryKey, tuple[Document, str | None]] = {}
+        self._is_indexed = False
         self.tally = ChangeTally()
         self._execute(query("insert_batch"), (self._batch, run, 1, "{}", "{}"))
 
     def close(self) -> None:
         """Write down what was done, and that the run has ended: either both happened or neither did."""
+        if self._is_indexed:
+            for name in _INDEXES:
+                self._execute(query(f"drop_{name}"))
         text = msgspec.json.encode(self.tally).decode()
         self._execute("UPDATE batch SET tally = ? WHERE batch = ?", (text, self._batch))
         self._execute(query("finish_run"), ("done", now(), "{}", self._run))
 
+    def expect(self, rows: int) -> None:
+        """Make ready for a change that takes so many memories or merges away."""
+        if rows >= _MANY and not self._is_indexed:
+            for name in _INDEXES:
+                self._execute(query(f"make_{name}"))
+            self._is_indexed = True
+
     def undo(self, runs: Iterable[int]) -> None:
         """Take the rows of runs out again, those given first first."""
+        runs = list(runs)
+        self.expect(sum(self._execute(query("rows_to_undo"), (run,)).fetchone()[0] for run in runs))
         self._execute("PRAGMA defer_foreign_keys = ON")  # a memory may go before its duplicates, which came before it
         for run in runs:
             self.tally.undone.append(run)

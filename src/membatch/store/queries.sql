@@ -304,6 +304,29 @@ UPDATE fingerprint SET id_hash = ? WHERE memory = ? AND number = 0;
 -- name: merge_to_undo: how one merge is taken back
 SELECT memory, reverse, stated_before, moved FROM merge WHERE merge = ?;
 
+-- name: rows_to_undo: how many memories and merges a run made
+SELECT
+    (SELECT count(*) FROM memory JOIN batch USING (batch) WHERE run = ?1)
+    + (SELECT count(*) FROM merge JOIN batch USING (batch) WHERE run = ?1);
+
+-- name: make_known_by_memory: for the length of a change, the duplicates of each memory are found at once
+CREATE INDEX known_by_memory ON duplicate (memory);
+
+-- name: make_superseded_by_merge: and the fingerprints that a merge put aside
+CREATE INDEX superseded_by_merge ON fingerprint (superseded_by) WHERE superseded_by IS NOT NULL;
+
+-- name: make_closed_by_merge: and the pairs that a merge closed
+CREATE INDEX closed_by_merge ON review (closed_by) WHERE closed_by IS NOT NULL;
+
+-- name: drop_known_by_memory: loads do without it
+DROP INDEX known_by_memory;
+
+-- name: drop_superseded_by_merge: loads do without it
+DROP INDEX superseded_by_merge;
+
+-- name: drop_closed_by_merge: loads do without it
+DROP INDEX closed_by_merge;
+
 -- name: undo_superseded: fingerprints that a run's replacements had put aside lead by content again
 UPDATE fingerprint SET superseded_by = NULL
 WHERE superseded_by IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?);

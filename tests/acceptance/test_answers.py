@@ -1,0 +1,135 @@
+"""What commands answer where there is little to say, where something is wrong, and where nobody reads to the end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .command import lines, membatch, report_of
+
+EXACT = ("--strategy", "exact")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    lines(tmp_path / "one.jsonl", {"id": "a", "summary": "Anna sings"}, {"summary": ""})
+    lines(tmp_path / "two.jsonl", {"id": "b", "summary": "Ben sings"}, {"id": "c", "summary": ""})
+    for name in ("one.jsonl", "two.jsonl"):
+        membatch("run", name, *EXACT, folder=tmp_path)
+    return tmp_path
+
+
+def test_a_report_without_a_run_is_of_the_latest_that_read_records_and_stands(folder: Path) -> None:
+    assert report_of(membatch("report", "--json", folder=folder))["run_id"] == 2
+    membatch("undo", 2, folder=folder)
+    assert report_of(membatch("report", "--json", folder=folder))["run_id"] == 1
+    membatch("undo", 1, folder=folder)
+    latest = report_of(membatch("report", "--json", folder=folder))
+    assert (latest["run_id"], latest["kind"]) == (4, "undo")
+
+
+def test_a_run_that_was_undone_sends_nobody_to_rejects_that_are_gone(folder: Path) -> None:
+    membatch("undo", 2, folder=folder)
+    assert report_of(membatch("report", 2, "--json", folder=folder))["recommendations"] == []
+    refused = membatch("rejects", 2, folder=folder)
+    assert refused.returncode == 2
+    assert b"run 2 was undone, and its rejects with it" in refused.stderr
+
+
+def test_a_retry_without_open_rejects_says_so(folder: Path) -> None:
+    lines(folder / "good.jsonl", {"summary": "good"})
+    membatch("run", "good.jsonl", *EXACT, folder=folder)
+    assert b"nothing was left to retry" in membatch("retry", 3, folder=folder).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ("resume --json", None),
+        ("review --accept-all --guard negation --json", None),
+        ("init --json", {"store": "sqlite:///memories.db", "wrote": "membatch.toml"}),
+        ("export --output e.jsonl --json", {"wrote": "e.jsonl", "memories": 2}),
+        ("rejects --output r.jsonl --json", {"wrote": "r.jsonl", "run": 2, "rejects": 1}),
+    ],
+)
+def test_every_answer_is_json_where_that_is_asked_for(arguments: str, answer: object, folder: Path) -> None:
+    result = membatch(*arguments.split(), folder=folder)
+    assert (json.loads(result.stdout), result.returncode) == (answer, 0)
+
+
+def test_a_report_is_written_and_shown_as_json(folder: Path) -> None:
+    shown = membatch("report", "--output", "r.json", "--json", folder=folder)
+    assert shown.stdout == (folder / "r.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ("run one.jsonl --threshold 2", "--threshold: dedup.threshold = 2 must lie between 0 and 1"),
+        ("run one.jsonl --batch-size 0", "--batch-size: batch.size = '0' is not acceptable"),
+        ("run one.jsonl --max-errors few", "--max-errors: tolerance.max_errors = 'few' is not acceptable"),
+        ("explain 1 2 --json", "no memory has or absorbed the id '1': give one that `membatch export` shows"),
+        ("review --min-score 0.9", "--min-score goes with --accept-all"),
+        ("review --accept 1 --min-score 0.9", "--min-score goes with --accept-all"),
+    ],
+)
+def test_a_refusal_names_what_was_typed(arguments: str, answer: str, folder: Path) -> None:
+    refused = membatch(*arguments.split(), folder=folder)
+    assert refused.returncode == 2
+    assert answer in refused.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("toml", "environment", "answer"),
+    [
+        ("[dedup]\nthreshold = 3\n", {}, "file s.toml: dedup.threshold = 3 must lie"),
+        ("", {"MEMBATCH_DEDUP_THRESHOLD": "3"}, "environment: dedup.threshold = 3 must lie"),
+        ("", {"MEMBATCH_MERGE_SUMMARY": "longest"}, "write the table [merge] into membatch.toml"),
+        ("[merge.summary]\nrule = 1\n", {}, 'write each like summary = "longest"'),
+        ('[merge]\nsumary = "longest"\n', {}, "did you mean 'summary'?"),
+        ('[dedup]\nguards = ["negaton"]\n', {}, "did you mean 'negation'?"),
+    ],
+)
+def test_a_wrong_setting_says_where_it_came_from_and_what_is_right(
+    toml: str, environment: dict[str, str], answer: str, tmp_path: Path
+) -> None:
+    (tmp_path / "s.toml").write_text(toml)
+    refused = membatch("config", "--config", "s.toml", folder=tmp_path, environment=environment)
+    assert refused.returncode == 2
+    assert answer in refused.stderr.decode()
+
+
+def read_one_line(*arguments: str, folder: Path, errors_too: bool = False) -> int:
+    """Run a command whose reader goes after one line, as `head -n 1` does; return its exit code."""
+    command = [sys.executable, "-m", "membatch.cli", *arguments]
+    errors = subprocess.STDOUT if errors_too else subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        return process.wait(120)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", *({"summary": f"Anna saw bird {number} " + 200 * "x"} for number in range(2000)))
+    membatch("run", "in.jsonl", *EXACT, folder=tmp_path)
+    assert read_one_line("export", folder=tmp_path) == 0
+
+
+def test_a_load_whose_progress_nobody_reads_is_interrupted_and_resumed(tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", *({"summary": f"Anna saw bird {number}"} for number in range(20_000)))
+    load = ["run", "in.jsonl", *EXACT, "--batch-size", "100", "--log-format", "json"]
+    assert read_one_line(*load, folder=tmp_path, errors_too=True) == 130
+    resumed = report_of(membatch("resume", "--json", folder=tmp_path))
+    assert (resumed["status"], resumed["counts"]["inserted"]) == ("done", 20_000)
+
+
+def test_a_load_whose_report_nobody_reads_ends_with_the_code_of_its_outcome(folder: Path) -> None:
+    bad = ({"summary": ""} for _ in range(3000))
+    lines(folder / "bad.jsonl", *bad)
+    load = ["run", "bad.jsonl", *EXACT, "--max-error-rate", "1", "--batch-size", "1", "--json"]
+    assert read_one_line(*load, folder=folder) == 1
