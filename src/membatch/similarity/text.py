@@ -272,6 +272,8 @@ def differ_plainly(mine: str, other: str) -> bool:
     start, stop = 0, min(len(left), len(right))
     while start < stop and left[start] == right[start]:
         start += 1
+    if start and left[start - 1][-1].isdigit():  # what comes next may belong to it: 3 pm
+        return False
     end, least = 1, stop - start
     while end <= least and left[-end] == right[-end]:
         end += 1
