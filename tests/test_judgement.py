@@ -11,8 +11,9 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from membatch import Config, explain
+from membatch import Config, explain, unmerge
 from membatch.config import DEFAULT_GUARDS
+from membatch.review import accept
 from tests.laws import data
 
 SUMMARIES = st.sampled_from(
@@ -103,6 +104,19 @@ def test_the_score_is_that_of_the_founder(tmp_path: Path) -> None:
     }
     data.load([{"id": "m", "summary": "Anna sold the car", "updated_at": "2024-01-01T00:00:00Z"}], chosen)
     assert explain("m", '{"summary": "Anna sold the car"}', config=chosen)["score"] == "4/4"
+
+
+def test_what_was_taken_back_or_came_with_a_review_is_not_the_founders_past(tmp_path: Path) -> None:
+    chosen = config(str(tmp_path), {"threshold": "0.6"})
+    taken = {"summary": "Anna drinks tea at home.", "kind": "fact"}
+    data.load([{"id": "m", "summary": "Anna drinks tea at home"}, taken], chosen)
+    unmerge(1, store=chosen.store)
+    held = {"id": "n", "summary": "Anna never drinks tea at home"}
+    later = {"summary": "Anna never drinks tea at home.", "tags": ["x"]}
+    assert [outcome for outcome, _ in data.load([held, later], chosen)[1]] == ["held", "merged"]
+    accept(1, config=chosen)
+    record = {"summary": "anna drinks tea at home"}
+    assert explain("m", json.dumps(record), config=chosen)["score"] == "5/5"
 
 
 def test_equal_records_have_equal_content_hashes(tmp_path: Path) -> None:

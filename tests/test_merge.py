@@ -67,6 +67,43 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
         {"emotional_context": {"markers": [{"type": "t", "text": "x", "confidence": 0.7}, {"type": "t", "text": "y"}]}},
     ),
     (
+        {"emotional_context": {"markers": [{"type": "t", "text": "x"}]}},
+        {
+            "emotional_context": {
+                "markers": [
+                    {"type": "t", "text": "x", "confidence": 0.7},
+                    {"type": "t", "text": "x", "confidence": 0.2},
+                    {"type": "t", "text": "y"},
+                    {"type": "t", "text": "y", "confidence": 0.1},
+                ]
+            }
+        },
+        {
+            "emotional_context": {
+                "markers": [
+                    {"type": "t", "text": "x", "confidence": 0.7},
+                    {"type": "t", "text": "y", "confidence": 0.1},
+                ]
+            }
+        },
+    ),
+    (
+        {"relationship_dynamics": {"participants": [{"participant_id": "p", "metadata": {"b": 1}}]}},
+        {
+            "relationship_dynamics": {
+                "participants": [{"participant_id": "p", "metadata": {"a": value}} for value in (1, 2)]
+            }
+        },
+        {
+            "relationship_dynamics": {
+                "participants": [
+                    {"participant_id": "p", "metadata": {"a": 1, "b": 1}},
+                    {"participant_id": "p", "metadata": {"a": 2}},
+                ]
+            }
+        },
+    ),
+    (
         {"relationship_dynamics": {"participants": [{"participant_id": "p", "metadata": {"a": 1}}]}},
         {"relationship_dynamics": {"pattern": "open", "participants": [{"participant_id": "p", "metadata": {"b": 2}}]}},
         {

@@ -87,17 +87,27 @@ def decide(
     *,
     next_key: MemoryKey,
     first_of_run: MemoryKey,
+    others: frozenset[MemoryKey] = frozenset(),
     refused: frozenset[Digest] = frozenset(),
     merged_away: Mapping[tuple[str, str], str] = _NONE,
 ) -> Plan:
     """Return the plan of a batch.
 
-    `next_key` is the key of the next memory, `first_of_run` that of the run's first; `refused` holds the
-    digests of records that were rejected for their id before, which the same input meets again; `merged_away`
-    the match scopes and ids of memories that a review merged, each with the survivor's id. Raises UndecidedError,
-    naming the record, for what a guard or merge rule raises.
+    `next_key` is the key of the next memory, `first_of_run` that of the run's first, `others` are the
+    memories of other runs from there on, where a run is resumed after them; `refused` holds the digests of records
+    that were rejected for their id before, which the same input meets again; `merged_away` the match scopes and ids
+    of memories that a review merged, each with the survivor's id. Raises UndecidedError, naming the record, for what
+    a guard or merge rule raises.
     """
-    return _Decider(batch, hits, rows, rules, next_key, first_of_run, _Refused(refused, merged_away)).plan()
+    eligible = _Eligible(first_of_run, others) if rules.only_run else _Eligible(MemoryKey(0))
+    return _Decider(batch, hits, rows, rules, next_key, eligible, _Refused(refused, merged_away)).plan()
+
+
+class _Eligible(NamedTuple):
+    """Which memories are candidates: those from the oldest on, the others among them aside."""
+
+    oldest: MemoryKey
+    others: frozenset[MemoryKey] = frozenset()
 
 
 class _Refused(NamedTuple):
@@ -115,12 +125,12 @@ class _Decider:
         rows: Mapping[MemoryKey, StoredRow],
         rules: Rules,
         next_key: MemoryKey,
-        first_of_run: MemoryKey,
+        eligible: _Eligible,
         refused: _Refused,
     ) -> None:
         self._batch, self._hits, self._rows, self._rules = batch, hits, rows, rules
         self._next_key = next_key
-        self._oldest = first_of_run if rules.only_run else MemoryKey(0)
+        self._oldest, self._others = eligible
         self._refused, self._merged_away = refused
         self._refused_here: set[Digest] = set()
         self._alone = hits.alone or bytes(len(batch))
@@ -303,11 +313,14 @@ class _Decider:
 
     def _candidates(self, record: int) -> list[Candidate]:
         led_to = self._led_to_by_hash(record)
-        found = [Candidate(key, "hash") for key in sorted(led_to) if key >= self._oldest]
+        found = [Candidate(key, "hash") for key in sorted(led_to) if self._may_absorb(key)]
         similar = self._hits.similar.get(record)
         if similar is not None:
             found.extend(self._similar(record, similar, led_to))
         return found
+
+    def _may_absorb(self, memory: MemoryKey) -> bool:
+        return memory >= self._oldest and memory not in self._others
 
     def _similar(self, record: int, hits: list[Similar], led_to: set[MemoryKey]) -> list[Candidate]:
         """Return the memories whose founders are similar, the best first, ties by age."""
@@ -317,7 +330,7 @@ class _Decider:
                 key = None if hit.memory in self._replaced else hit.memory
             else:
                 key = self._founded.get(hit.record)
-            if key is not None and key >= self._oldest:
+            if key is not None and self._may_absorb(key):
                 self._count_score(record, (hit.shared, hit.union))
                 if key not in led_to:
                     found.append(Candidate(key, "similar", hit.shared, hit.union))

@@ -40,7 +40,7 @@ from membatch.plan import (
 from membatch.prepare import NATIVE, Prepare
 from membatch.runs.accounts import open_once
 from membatch.similarity.guards import GUARDS, LIMITS, Facts
-from membatch.store import FingerprintRow, Store
+from membatch.store import FingerprintRow, MergeRow, Store
 
 _KEY = MemoryKey(1)
 
@@ -70,9 +70,15 @@ def explain(one: str, other: str, *, config: Config) -> dict[str, Any]:
     index.load([_block(memory.fingerprints)])
     hits = index.find(batch)
     # The memory is of an earlier run, so that its key is below the first of this one.
-    keys = {"next_key": MemoryKey(_KEY + 1), "first_of_run": MemoryKey(_KEY + 1)}
     plan = decide(
-        batch, hits, {_KEY: memory.row}, rules, **keys, refused=memory.refused, merged_away=memory.merged_away
+        batch,
+        hits,
+        {_KEY: memory.row},
+        rules,
+        next_key=MemoryKey(_KEY + 1),
+        first_of_run=MemoryKey(_KEY + 1),
+        refused=memory.refused,
+        merged_away=memory.merged_away,
     )
     return _shown(memory, batch, hits, plan, rules, config)
 
@@ -201,7 +207,7 @@ def _memory(text: str, config: Config) -> _Known:
 
 def _founder(reader: Store, row: StoredRow, founding: FingerprintRow, config: Config) -> Batch:
     """Return the record that founded a memory, prepared: the one whose digest is the founder's."""
-    merges = reader.lineage(row.key)
+    merges = _own(reader.lineage(row.key))
     state = msgspec.json.decode(row.record)
     for item in reversed(merges):
         state = apply(state, msgspec.json.decode(item.reverse))
@@ -211,6 +217,13 @@ def _founder(reader: Store, row: StoredRow, founding: FingerprintRow, config: Co
         if founding.hashes.startswith(batch.digests[0]):
             return batch
     raise ConfigError(f"memory {row.id!r} and its lineage do not fit together: run `membatch check`")
+
+
+def _own(merges: list[MergeRow]) -> list[MergeRow]:
+    """Return the merges that stand, without those of memories that a review merged."""
+    standing = [row for row in merges if row.unmerged_in is None]
+    theirs = {merge for row in standing if row.moved_merges for merge in msgspec.json.decode(row.moved_merges)}
+    return [row for row in standing if row.merge not in theirs]
 
 
 def _fingerprint(batch: Batch) -> FingerprintRow:

@@ -8,7 +8,7 @@ not validate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -120,6 +120,16 @@ def _weights_of(record: Document, weight: float) -> dict[str, float]:
     return weights
 
 
+def _numbered(entries: list[Document], key: str) -> Iterator[tuple[str, int]]:
+    """Yield the id of each entry, and how many before it have the same."""
+    seen: dict[str, int] = {}
+    for entry in entries:
+        identity = entry[key]
+        number = seen.get(identity, 0)
+        seen[identity] = number + 1
+        yield identity, number
+
+
 def _evidence(marker: Document) -> tuple[str, str]:
     return marker["type"], marker["text"]
 
@@ -201,12 +211,17 @@ class _Merger:
         self._append(path, mine, [item for item in value if item not in there])
 
     def markers(self, path: Path, mine: Document, value: Json) -> None:
-        """Unite evidence by type and text; where both have it, with the larger confidence."""
+        """Unite evidence by type and text; where both have it, or one has it twice, with the larger confidence."""
         known = mine.get(str(path[-1]), [])
         places = self._survivor.places(path, known, _evidence)
-        new = []
+        surest: dict[tuple[str, str], Document] = {}  # a place is set once: a second time would have no way back
         for entry in value:
-            number = places.get(_evidence(entry))
+            evidence = _evidence(entry)
+            if entry.get("confidence", -1) > surest.setdefault(evidence, entry).get("confidence", -1):
+                surest[evidence] = entry
+        new = []
+        for evidence, entry in surest.items():
+            number = places.get(evidence)
             if number is None:
                 new.append(entry)
             elif entry.get("confidence", -1) > known[number].get("confidence", -1):
@@ -214,12 +229,12 @@ class _Merger:
         self._append(path, mine, new)
 
     def entries(self, path: Path, mine: Document, value: Json, key: str, ways: Mapping[str, Way]) -> None:
-        """Unite objects of a list by their ids."""
+        """Unite objects of a list by their ids; of an id that occurs twice, the second with the second."""
         known = mine.get(str(path[-1]), [])
-        places = {entry[key]: number for number, entry in enumerate(known)}
+        places = {name: number for number, name in enumerate(_numbered(known, key))}
         new = []
-        for entry in value:
-            number = places.get(entry[key])
+        for name, entry in zip(_numbered(value, key), value, strict=True):
+            number = places.get(name)
             if number is None:
                 new.append(entry)
             else:

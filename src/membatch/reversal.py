@@ -109,21 +109,27 @@ def _in_the_way(opened: Store, row: OneMerge, merge: int, cascade: bool) -> list
             "take those back first, or use --cascade to undo these runs whole"
         )
     rows = {one.run: one for one in opened.runs()}
-    return _with_followers(opened, rows, sorted({blocker.run for blocker in blockers}))[0]
+    chosen = _with_followers(opened, rows, sorted({blocker.run for blocker in blockers}))[0]
+    if row.run in chosen:
+        raise ConfigError(
+            f"merge {merge} cannot be taken back alone, what later names the memory ({_listed(blockers)}) cannot be "
+            f"taken out without its own run: use `membatch undo {row.run} --cascade`"
+        )
+    return chosen
 
 
 def _with_followers(opened: Store, rows: dict[int, RunRow], runs: list[int]) -> tuple[list[int], list[Blocker]]:
-    """Return runs with all later ones that name their memories, the newest first, and what these did."""
+    """Return runs with all that name their memories later, those with the highest numbers first, and what these did.
+
+    A run that was resumed may name the memories of one with a higher number.
+    """
+    there = [run for run in sorted(rows) if rows[run].status != "undone" and rows[run].kind not in _ABSENT_KINDS]
     chosen = list(runs)
     found: list[Blocker] = []
-    for other in sorted(rows):
-        if other <= runs[0] or other in runs or rows[other].status == "undone" or rows[other].kind in _ABSENT_KINDS:
-            continue
-        earlier = [one for one in chosen if one < other]
-        blockers = [blocker for one in earlier for blocker in opened.blockers(one, [other])]
-        if blockers:
-            found.extend(blockers)
-            chosen.append(other)
+    for one in chosen:  # it grows
+        blockers = opened.blockers(one, [other for other in there if other != one and other not in runs])
+        found.extend(blockers)
+        chosen.extend(sorted({blocker.run for blocker in blockers} - {*chosen}))
     return sorted(chosen, reverse=True), found
 
 

@@ -185,12 +185,13 @@ class Loader:
         *,
         run: int,
         first_of_run: MemoryKey,
+        others: frozenset[MemoryKey],
         refused: set[Digest],
         clock: Clock,
         sizer: Sizer,
     ) -> None:
         self._store, self._index, self._rules, self._config = store, index, rules, config
-        self._run, self._first_of_run, self._refused = run, first_of_run, refused
+        self._run, self._first_of_run, self._others, self._refused = run, first_of_run, others, refused
         self._clock, self._sizer = clock, sizer
         self._change: Change | None = None  # of the batch size, noted with the batch that comes next
         self._compared = 0
@@ -279,6 +280,7 @@ class Loader:
                         self._rules,
                         next_key=self._next_key,
                         first_of_run=self._first_of_run,
+                        others=self._others,
                         refused=frozenset(self._refused),
                         merged_away=self._merged_away,
                     )

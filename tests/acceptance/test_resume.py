@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from membatch import Config, ConfigError, Report, SourceError, check, process, resume, retry, undo
+from membatch import Config, ConfigError, Report, SourceError, check, process, resume, retry, undo, unmerge
 from membatch.config import BatchSettings, DedupSettings, ToleranceSettings
 from membatch.plan import Plan
 from tests.laws.data import memory_data
@@ -35,6 +35,90 @@ def config(path: Path, **tolerance: Any) -> Config:
         dedup=DedupSettings(strategy="exact"),
         tolerance=ToleranceSettings(max_error_rate=None, **tolerance),
     )
+
+
+def interrupted_after_the_first(path: Path, rows: list[dict[str, Any]], chosen: Config) -> None:
+    def stop(plan: Plan, _: object) -> None:
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        process(write(path, rows), config=chosen, observers=[stop])
+
+
+def test_what_other_runs_made_meanwhile_is_no_candidate_of_a_run_that_looks_at_its_own(tmp_path: Path) -> None:
+    chosen = Config(
+        store=f"sqlite:///{tmp_path}/m.db",
+        format="membatch",
+        batch=BatchSettings(size=1, min=1),
+        dedup=DedupSettings(against="run"),
+    )
+    rows = [{"summary": "Bo sings"}, {"summary": "Cleo dances"}, {"summary": "bo sings."}]
+    interrupted_after_the_first(tmp_path / "a.jsonl", rows, chosen)
+    process([{"summary": "cleo dances."}, {"summary": "cleo DANCES"}], config=chosen)
+    resumed = resume(store=chosen.store)
+    assert resumed is not None
+    assert (resumed.counts.inserted, resumed.counts.merged) == (2, 1)
+
+
+def test_a_run_that_looks_at_its_own_memories_finds_them_where_an_undo_made_their_keys_free(tmp_path: Path) -> None:
+    chosen = Config(
+        store=f"sqlite:///{tmp_path}/m.db",
+        format="membatch",
+        batch=BatchSettings(size=1, min=1),
+        dedup=DedupSettings(against="run"),
+    )
+    process([{"summary": f"Number {number}"} for number in range(5)], config=chosen)
+    rows = [{"summary": ""}, {"summary": "Cleo dances"}, {"summary": "cleo dances."}]
+    interrupted_after_the_first(tmp_path / "a.jsonl", rows, chosen)
+    undo(1, store=chosen.store)
+    resumed = resume(store=chosen.store)
+    assert resumed is not None
+    assert (resumed.counts.inserted, resumed.counts.merged) == (1, 1)
+
+
+@pytest.mark.parametrize("first", [{"id": "a", "summary": "Bo sings"}, {"id": "a", "summary": "Cleo dances"}])
+def test_a_run_is_not_undone_alone_where_one_that_was_resumed_after_it_names_its_memories(
+    tmp_path: Path, first: dict[str, Any]
+) -> None:
+    chosen = Config(store=f"sqlite:///{tmp_path}/m.db", format="membatch", batch=BatchSettings(size=1, min=1))
+    load = [first, {"id": "b", "summary": "cleo dances.", "tags": ["y"]}]
+    interrupted_after_the_first(tmp_path / "a.jsonl", load, chosen)
+    process([{"id": "c", "summary": "Cleo dances.", "tags": ["x"]}], config=chosen)
+    resume(store=chosen.store)
+    before = memory_data(tmp_path / "m.db")
+    with pytest.raises(ConfigError, match="run 1: merge b"):
+        undo(2, store=chosen.store)
+    assert memory_data(tmp_path / "m.db") == before
+    undo(2, store=chosen.store, cascade=True)
+    assert check(chosen.store).is_whole
+    assert not any(memory_data(tmp_path / "m.db").values())
+
+
+def test_merges_of_runs_that_ran_by_turns_are_taken_back_in_the_order_of_their_commits(tmp_path: Path) -> None:
+    chosen = Config(store=f"sqlite:///{tmp_path}/m.db", format="membatch", batch=BatchSettings(size=1, min=1))
+    process([{"id": "m", "summary": "Cleo dances"}], config=chosen)
+    before = memory_data(tmp_path / "m.db")
+    load = [{"summary": "Cleo dances.", "tags": [tag]} for tag in ("1", "3")]
+    interrupted_after_the_first(tmp_path / "a.jsonl", load, chosen)
+    process([{"summary": "Cleo dances.", "tags": ["2"]}], config=chosen)
+    resume(store=chosen.store)
+    with pytest.raises(ConfigError, match="cannot be taken out without its own run: use `membatch undo 3 --cascade`"):
+        unmerge(2, store=chosen.store, cascade=True)
+    undo(2, store=chosen.store, cascade=True)
+    assert check(chosen.store).is_whole
+    assert memory_data(tmp_path / "m.db") == before
+
+
+def test_what_was_done_before_a_run_was_interrupted_does_not_stand_in_the_way_of_an_undo(tmp_path: Path) -> None:
+    chosen = Config(store=f"sqlite:///{tmp_path}/m.db", format="membatch", batch=BatchSettings(size=1, min=1))
+    load = [{"id": "a", "summary": "Cleo dances"}, {"id": "b", "summary": "Bo sings"}]
+    interrupted_after_the_first(tmp_path / "a.jsonl", load, chosen)
+    process([{"id": "c", "summary": "Cleo dances.", "tags": ["x"]}], config=chosen)
+    resume(store=chosen.store)
+    undo(2, store=chosen.store)
+    assert check(chosen.store).is_whole
+    assert [row[1] for row in memory_data(tmp_path / "m.db")["memory"]] == ["a", "b"]
+    assert not memory_data(tmp_path / "m.db")["merge"]
 
 
 def records() -> list[dict[str, Any]]:

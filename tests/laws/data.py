@@ -38,12 +38,12 @@ people = st.sampled_from(["p1", "p2", "p3"])
 
 shares = st.sampled_from([0.25, 0.5, 0.75])
 texts = st.lists(st.sampled_from(["x", "y", "z"]), unique=True, min_size=1)
-markers = st.lists(
+markers = st.lists(  # a record may give the same evidence twice
     st.fixed_dictionaries(
         {"type": st.just("word"), "text": st.sampled_from(["x", "y"])}, optional={"confidence": shares}
     ),
-    unique_by=lambda marker: marker["text"],
     min_size=1,
+    max_size=3,
 )
 FELT: dict[str, st.SearchStrategy[Any]] = {
     "primary": st.sampled_from(["joy", "fear"]),
@@ -81,8 +81,12 @@ def valid_records(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             record["subject"] = ids[0]
         if draw(st.integers(0, 3)) == 0:
-            dynamics = {"participants": [{"participant_id": ids[0], "metadata": {"a": draw(st.integers(0, 3))}}]}
-            record["relationship_dynamics"] = {**dynamics, **draw(st.fixed_dictionaries({}, optional=RELATED))}
+            parties = [  # and speak of a participant twice
+                {"participant_id": ids[0], "metadata": draw(st.dictionaries(st.sampled_from("ab"), st.integers(0, 3)))}
+                for _ in range(draw(st.integers(1, 2)))
+            ]
+            related = draw(st.fixed_dictionaries({}, optional=RELATED))
+            record["relationship_dynamics"] = {"participants": parties, **related}
     if draw(st.integers(0, 2)) == 0:
         record["scope"] = {"user_id": draw(st.sampled_from(["u1", "u2"]))}
     return record

@@ -17,8 +17,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from membatch import ConfigError, check, forget, history, process, undo, unmerge, validate_memory
+from membatch import Config, ConfigError, check, forget, history, process, resume, undo, unmerge, validate_memory
 from membatch.patch import apply as apply_patch
+from membatch.plan import Plan
 from membatch.review import accept, accept_all, open_pairs, reject
 
 from .data import (
@@ -199,12 +200,18 @@ class TestLaws:
             path = Path(folder) / "a.db"
             url, settings_ = f"sqlite:///{path}", config(path, guards=None, size=3)
             load([], settings_)
-            for _ in range(data.draw(st.integers(3, 9))):
-                what = data.draw(st.sampled_from(["load", "load", "accept", "reject", "unmerge", "unmerge", "undo"]))
+            steps = ["load", "load", "interrupt", "resume", "accept", "reject", "unmerge", "unmerge", "undo"]
+            for number in range(data.draw(st.integers(3, 9))):
+                what = data.draw(st.sampled_from(steps))
                 pairs, merges = open_pairs(url), standing_merges(path)
                 if what == "load":
                     again = [json.loads(line) for line in exported(path)] if data.draw(st.booleans()) else []
                     load([*data.draw(records_of(0, 8)), *data.draw(doubtful_records(path)), *again], settings_)
+                elif what == "interrupt":
+                    values = data.draw(doubtful_records(path))
+                    interrupted(write_lines(Path(folder) / f"{number}.jsonl", values), settings_)
+                elif what == "resume":
+                    resume(store=url, config=settings_)
                 elif what in ("accept", "reject") and pairs:
                     decide_pair = accept if what == "accept" else reject
                     decide_pair(data.draw(st.sampled_from(pairs))["review"], config=settings_)
@@ -298,6 +305,16 @@ class TestLaws:
                 assert json.loads({key: text for key, *_, text in others}[row[1]]) == survivor
                 known, _ = load([{"id": row[6], **json.loads(row[7])}], config(path))
                 assert known.counts.duplicates == 1
+
+
+def interrupted(source: Path, settings_: Config) -> None:
+    """Load the first batch of a source."""
+
+    def stop(plan: Plan, _: object) -> None:
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        process(source, config=settings_, observers=[stop])
 
 
 def marked(value: Any, number: int) -> Any:

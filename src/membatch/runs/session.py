@@ -76,6 +76,10 @@ class Session:
         return Prepare(self.config, format_name, self.tokenize)
 
     def loader(self, run: int, first_of_run: MemoryKey, *, forgive: frozenset[bytes] = frozenset()) -> Loader:
+        others: frozenset[MemoryKey] = frozenset()
+        is_resumed = first_of_run != self.store.next_key() or self.store.last_batch(run) is not None
+        if self.rules.only_run and is_resumed:  # other runs may have made or removed memories meanwhile
+            first_of_run, others = self.store.own_memories(run)
         return Loader(
             self.store,
             self.index,
@@ -83,6 +87,7 @@ class Session:
             self.config,
             run=run,
             first_of_run=first_of_run,
+            others=others,
             refused={digest for digest in self.store.conflicting_digests() if digest not in forgive},
             clock=self.clock,
             sizer=self.sizer,

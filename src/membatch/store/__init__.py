@@ -255,6 +255,9 @@ class Store(Protocol):
     def next_key(self) -> MemoryKey:
         """Return the key that the next memory gets."""
 
+    def own_memories(self, run: int) -> tuple[MemoryKey, frozenset[MemoryKey]]:
+        """Return the key of a run's oldest memory (of the next one if it has none), and those of others from there."""
+
     def fetch(self, keys: Iterable[MemoryKey]) -> dict[MemoryKey, StoredRow]:
         """Return memories by key."""
 

@@ -89,19 +89,20 @@ class Changes:
             self._is_indexed = True
 
     def undo(self, runs: Iterable[int]) -> None:
-        """Take the rows of runs out again, those given first first."""
-        runs = list(runs)
-        self.expect(sum(self._execute(query("rows_to_undo"), (run,)).fetchone()[0] for run in runs))
+        """Take the rows of runs out again: merges in the order of their commits, the newest first, then the rest."""
+        chosen = list(runs)
+        self.expect(sum(self._execute(query("rows_to_undo"), (run,)).fetchone()[0] for run in chosen))
         self._execute("PRAGMA defer_foreign_keys = ON")  # a memory may go before its duplicates, which came before it
-        for run in runs:
+        last = self._execute(query("next_keys")).fetchone()[1]
+        # Looked up one by one: taking a review back moves earlier merges to where they were.
+        while row := self._execute(query("next_to_undo"), (_text(chosen), last)).fetchone():
+            last, memory, reverse, stated, moved = row
+            self._take_back(MemoryKey(memory), reverse, stated)
+            if moved is not None:
+                self._return(MemoryKey(memory), msgspec.json.decode(moved))
+        self._write_back()
+        for run in chosen:
             self.tally.undone.append(run)
-            for (merge,) in self._execute(query("merges_to_undo"), (run,)).fetchall():
-                # Looked up one by one: taking a review back moves earlier merges to where they were.
-                memory, reverse, stated, moved = self._execute(query("merge_to_undo"), (merge,)).fetchone()
-                self._take_back(MemoryKey(memory), reverse, stated)
-                if moved is not None:
-                    self._return(MemoryKey(memory), msgspec.json.decode(moved))
-            self._write_back()
             for (moved,) in self._execute(query("moved_by"), (run,)).fetchall():
                 self._name(msgspec.json.decode(moved))
             for name in _UNDO:

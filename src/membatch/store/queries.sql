@@ -104,6 +104,12 @@ SELECT
     (SELECT coalesce(max(merge), 0) + 1 FROM merge),
     (SELECT coalesce(max(batch), 0) + 1 FROM batch);
 
+-- name: first_memory: the oldest memory of a run
+SELECT min(memory) FROM memory WHERE batch IN (SELECT batch FROM batch WHERE run = ?);
+
+-- name: others_memories: the memories of other runs from one on
+SELECT memory FROM memory JOIN batch USING (batch) WHERE memory >= ?2 AND run <> ?1;
+
 -- name: appends_bytes: whether group_concat appends bytes as they are, as it does where texts are UTF-8
 SELECT CAST(group_concat(bytes, '') AS BLOB) = x'00ffd8d8c361d8d8' FROM (
     SELECT x'00ffd8d8' AS bytes UNION ALL SELECT x'c361d8d8'
@@ -241,13 +247,14 @@ WHERE run = ?1 AND merge.moved IS NOT NULL AND again.moved IS NOT NULL AND again
 -- name: takes_away: whether reviews of a run took memories away
 SELECT 1 FROM merge JOIN batch USING (batch) WHERE run = ? AND moved IS NOT NULL LIMIT 1;
 
--- name: id_blockers: ids that memories of a later run have, and which would be taken if those came back
+-- name: id_blockers: ids that memories of a run got later, and which would be taken if those came back
 SELECT 'id', named.id FROM (
     SELECT id, match_scope, batch FROM memory
     UNION ALL SELECT moved ->> '$.memory[1]', moved ->> '$.memory[2]', moved ->> '$.memory[3]' FROM merge
     WHERE moved IS NOT NULL AND unmerged_in IS NULL
 ) AS named JOIN batch USING (batch)
-WHERE run = ?1 AND (named.id, named.match_scope) IN (
+WHERE run = ?1 AND batch.batch > (SELECT min(batch) FROM batch WHERE run = ?2)
+AND (named.id, named.match_scope) IN (
     SELECT moved ->> '$.memory[1]', moved ->> '$.memory[2]' FROM merge JOIN batch USING (batch)
     WHERE run = ?2 AND moved IS NOT NULL
 )
@@ -260,20 +267,25 @@ SELECT EXISTS (SELECT 1 FROM memory WHERE id = ?1 AND match_scope = ?2) OR EXIST
     AND moved ->> '$.memory[0]' IS NOT (SELECT own.moved ->> '$.memory[0]' FROM merge AS own WHERE own.merge = ?3)
 );
 
--- name: blockers: what a later run did that names a touched memory
-SELECT 'merge', id FROM merge JOIN batch USING (batch) WHERE run = ?1 AND memory IN (SELECT memory FROM touched)
+-- name: blockers: what a run did later that names a touched memory; one that was resumed can be later and earlier
+SELECT 'merge', id FROM merge JOIN batch USING (batch)
+WHERE run = ?1 AND batch > (SELECT min(batch) FROM batch WHERE run = ?2) AND memory IN (SELECT memory FROM touched)
 UNION ALL
 SELECT 'review', 'memory ' || older FROM review JOIN batch USING (batch)
-WHERE run = ?1 AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
+WHERE run = ?1 AND batch > (SELECT min(batch) FROM batch WHERE run = ?2)
+AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
 UNION ALL
 SELECT 'decision', 'review ' || review FROM review
-WHERE decided_in = ?1 AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
+WHERE decided_in = ?1
+AND (SELECT batch FROM batch WHERE run = ?1) > (SELECT min(batch) FROM batch WHERE run = ?2)
+AND (older IN (SELECT memory FROM touched) OR younger IN (SELECT memory FROM touched))
 UNION ALL
 SELECT 'unmerge', coalesce((SELECT id FROM merge WHERE unmerged_in = ?1), '(forgotten)') FROM run
 WHERE run = ?1 AND kind = 'unmerge' AND parent = ?2
 UNION ALL
 SELECT 'duplicate', duplicate.id FROM duplicate JOIN batch USING (batch)
-WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
+WHERE run = ?1 AND batch > (SELECT min(batch) FROM batch WHERE run = ?2)
+AND memory IN (SELECT memory FROM touched) AND digest IN (
     SELECT digest FROM fingerprint
     WHERE memory IN (SELECT memory FROM touched) AND (
         number IN (SELECT merge FROM merge JOIN batch USING (batch) WHERE run = ?2 AND moved IS NULL)
@@ -285,11 +297,12 @@ WHERE run = ?1 AND memory IN (SELECT memory FROM touched) AND digest IN (
 )
 LIMIT 20;
 
--- name: merges_to_undo: the merges of a run into memories that it did not make, the newest first
-SELECT merge.merge FROM merge
+-- name: next_to_undo: of runs, a JSON array, the newest merge before one, into a memory that they did not make or by review
+SELECT merge.merge, merge.memory, reverse, stated_before, moved FROM merge
 JOIN batch USING (batch) JOIN memory USING (memory) JOIN batch AS born ON born.batch = memory.batch
-WHERE batch.run = ?1 AND born.run <> ?1 AND unmerged_in IS NULL
-ORDER BY merge.merge DESC;
+WHERE merge.merge < ?2 AND unmerged_in IS NULL AND batch.run IN (SELECT value FROM json_each(?1))
+AND (moved IS NOT NULL OR born.run NOT IN (SELECT value FROM json_each(?1)))
+ORDER BY merge.merge DESC LIMIT 1;
 
 -- name: moved_by: the memories that a run's reviews took away and that came back since, the newest first
 SELECT moved FROM merge JOIN batch USING (batch)
@@ -632,8 +645,8 @@ JOIN review ON older = old.memory OR younger = old.memory JOIN batch ON batch.ba
 WHERE old.merge = ?1 AND younger >= next_memory
 UNION ALL
 SELECT decided_in, 'decision', 'review ' || review FROM merge AS old
-JOIN batch USING (batch) JOIN review ON older = old.memory OR younger = old.memory
-WHERE old.merge = ?1 AND state = 'rejected' AND decided_in > run;
+JOIN review ON older = old.memory OR younger = old.memory JOIN batch ON batch.run = decided_in
+WHERE old.merge = ?1 AND state = 'rejected' AND batch.batch > old.batch;
 
 -- name: mark_unmerged: a merge was taken back
 UPDATE merge SET unmerged_in = ? WHERE merge = ?;

@@ -56,6 +56,15 @@ class Reading:
         """Return the key that the next memory gets."""
         return MemoryKey(next_keys(self._connection)[0])
 
+    def own_memories(self, run: int) -> tuple[MemoryKey, frozenset[MemoryKey]]:
+        """Return the key of a run's oldest memory (of the next one if it has none), and those of others from there."""
+        with ours():
+            first = self._connection.execute(query("first_memory"), (run,)).fetchone()[0]
+            if first is None:
+                return self.next_key(), frozenset()
+            rows = self._connection.execute(query("others_memories"), (run, first)).fetchall()
+        return MemoryKey(first), frozenset(MemoryKey(row[0]) for row in rows)
+
     def fetch(self, keys: Iterable[MemoryKey]) -> dict[MemoryKey, StoredRow]:
         """Return memories by key."""
         wanted = sorted(set(keys))
