@@ -14,7 +14,8 @@ from membatch.config import suggest
 from membatch.errors import ConfigError
 from membatch.extension import extensions
 from membatch.patch import Document
-from membatch.similarity.text import TextFacts, are_variants, differ_plainly, lazy
+from membatch.similarity.text import TextFacts, differ_plainly, lazy
+from membatch.similarity.variants import are_variants
 from membatch.similarity.words import COORDINATORS, COUNTERPARTS, OPPOSITES, PASSIVES
 
 ENTRY_POINTS: Final = "membatch.guards"
