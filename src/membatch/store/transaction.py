@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -20,12 +21,13 @@ from membatch.store.queries import query
 from membatch.store.reading import next_keys
 from membatch.store.rows import Founding, Row, rows_of
 
-_MOST_ROWS: Final = 1_024  # of one statement; no row has so many columns that SQLite cannot number the values
+_MOST_ROWS: Final = 256  # of one statement; no row has so many columns that SQLite cannot number the values
 # A batch comes back to the pages of its survivors several times. Measured: with the 2 MB that SQLite keeps by itself
 # writing took a quarter longer. Loads that merge nothing need no more.
 _SURVIVORS_CACHE_KIB: Final = 32_000
 
 
+@cache
 def _many(statement: str, rows: int) -> str:
     """Return a statement that takes one row of values as one of many."""
     head, values, rest = statement.partition("VALUES ")
@@ -34,9 +36,12 @@ def _many(statement: str, rows: int) -> str:
 
 
 def _runs(rows: list[Row]) -> Iterator[range]:
-    """Yield runs of rows, each for one statement."""
-    for start in range(0, len(rows), _MOST_ROWS):
-        yield range(start, min(start + _MOST_ROWS, len(rows)))
+    """Yield runs of rows, each as long as a power of two: few lengths, so that their statements are prepared once."""
+    start = 0
+    while start < len(rows):
+        size = min(_MOST_ROWS, 1 << (len(rows) - start).bit_length() - 1)
+        yield range(start, start + size)
+        start += size
 
 
 def _flat(rows: list[Row]) -> list[Any]:
