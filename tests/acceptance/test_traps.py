@@ -310,6 +310,8 @@ SAME = [
     ("has a 5-year-old daughter", "has a 5 year old daughter"),
     ("has an older brother and a younger sister", "has a younger sister and an older brother"),
     ("likes reading, hiking and cooking", "likes cooking, hiking and reading"),
+    ("prefers dark mode in the editor and the terminal", "prefers dark mode in the terminal and the editor"),
+    ("aime le cinéma et la musique", "aime la musique et le cinéma"),
     ("a window seat or an aisle seat", "an aisle seat or a window seat"),
     ("On Sunday we went to the beach", "We went to the beach on Sunday"),
     ("Seit 2019 wohne ich mit Anna in Bonn", "Ich wohne seit 2019 mit Anna in Bonn"),

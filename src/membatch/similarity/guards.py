@@ -16,7 +16,7 @@ from membatch.extension import extensions
 from membatch.patch import Document
 from membatch.similarity.text import TextFacts, differ_plainly, lazy
 from membatch.similarity.variants import are_variants
-from membatch.similarity.words import COORDINATORS, COUNTERPARTS, OPPOSITES, PASSIVES
+from membatch.similarity.words import ARTICLES, COORDINATORS, COUNTERPARTS, OPPOSITES, PASSIVES
 
 ENTRY_POINTS: Final = "membatch.guards"
 LONGEST_EXCHANGED: Final = 8  # words of a phrase that changes places with another
@@ -230,8 +230,10 @@ def _have_changed_places(mine: TextFacts, other: TextFacts) -> bool:
             between = left[first : size - last]
             if not between or between != right[last : len(right) - first]:
                 continue
-            if between[-1] in COORDINATORS and (between[0] in COORDINATORS or rest[: len(between) - 1] == between[:-1]):
-                continue
+            joins = [word for word in between if word not in ARTICLES]
+            if joins and joins[-1] in COORDINATORS:
+                if joins[0] in COORDINATORS or rest[: len(between) - 1] == between[:-1]:
+                    continue
             if all(not mine.content_words.isdisjoint(words) for words in (left[:first], left[size - last :])):
                 return True
     return False

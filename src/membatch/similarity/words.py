@@ -233,6 +233,16 @@ RESERVATION_PARTS: Final = (
     ("差点", "差點", "几乎", "幾乎"),
     ("曾经", "曾經", "以前"),
 )
+# What may stand before the members of a list besides; Portuguese o is Spanish for or.
+_ARTICLES: Final = {
+    "en": "the a an",
+    "de": "der die das den dem des ein eine einen einem einer eines",
+    "fr": "le la les l un une des",
+    "it": "il lo la i gli le un uno una",
+    "es": "el la los las un una unos unas",
+    "pt": "a os as um uma uns umas",
+}
+ARTICLES: Final = frozenset(word for row in _ARTICLES.values() for word in row.split())
 # Words that join the members of a list, which may change places.
 COORDINATORS: Final = frozenset(["and", "or", "nor", "und", "oder", "et", "ou", "e", "o", "y", "u", ","])
 # For scripts without spaces, single characters that carry grammar rather than meaning.
