@@ -45,13 +45,18 @@ def interrupted_after_the_first(path: Path, rows: list[dict[str, Any]], chosen: 
         process(write(path, rows), config=chosen, observers=[stop])
 
 
-def test_what_other_runs_made_meanwhile_is_no_candidate_of_a_run_that_looks_at_its_own(tmp_path: Path) -> None:
-    chosen = Config(
-        store=f"sqlite:///{tmp_path}/m.db",
+def looking_at_its_own(folder: Path) -> Config:
+    """The settings of a run that merges into its own memories only, a record a batch."""
+    return Config(
+        store=f"sqlite:///{folder}/m.db",
         format="membatch",
         batch=BatchSettings(size=1, min=1),
         dedup=DedupSettings(against="run"),
     )
+
+
+def test_what_other_runs_made_meanwhile_is_no_candidate_of_a_run_that_looks_at_its_own(tmp_path: Path) -> None:
+    chosen = looking_at_its_own(tmp_path)
     rows = [{"summary": "Bo sings"}, {"summary": "Cleo dances"}, {"summary": "bo sings."}]
     interrupted_after_the_first(tmp_path / "a.jsonl", rows, chosen)
     process([{"summary": "cleo dances."}, {"summary": "cleo DANCES"}], config=chosen)
@@ -61,12 +66,7 @@ def test_what_other_runs_made_meanwhile_is_no_candidate_of_a_run_that_looks_at_i
 
 
 def test_a_run_that_looks_at_its_own_memories_finds_them_where_an_undo_made_their_keys_free(tmp_path: Path) -> None:
-    chosen = Config(
-        store=f"sqlite:///{tmp_path}/m.db",
-        format="membatch",
-        batch=BatchSettings(size=1, min=1),
-        dedup=DedupSettings(against="run"),
-    )
+    chosen = looking_at_its_own(tmp_path)
     process([{"summary": f"Number {number}"} for number in range(5)], config=chosen)
     rows = [{"summary": ""}, {"summary": "Cleo dances"}, {"summary": "cleo dances."}]
     interrupted_after_the_first(tmp_path / "a.jsonl", rows, chosen)

@@ -202,7 +202,7 @@ class ChangeTransaction(Protocol):
         """Make ready for a change that takes so many memories or merges away."""
 
     def undo(self, runs: Iterable[int]) -> None:
-        """Take the rows of runs out again, those given first first."""
+        """Take the rows of runs out again: merges in the order of their commits, the newest first, then the rest."""
 
     def reject(self, review: int) -> None:
         """Note that the two memories of a pair are not the same."""
