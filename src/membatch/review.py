@@ -15,10 +15,10 @@ import msgspec
 
 from membatch import merge_rules
 from membatch.config import Config, to_plain
-from membatch.decide import rules_of
 from membatch.errors import ConfigError
 from membatch.merge import Survivor, merge
 from membatch.plan import Merge
+from membatch.rules import rules_of
 from membatch.runs import open_once
 from membatch.store import ReviewRow, Store, open_store
 

@@ -22,7 +22,7 @@ import msgspec
 
 from membatch import signals
 from membatch.config import Config
-from membatch.decide import Rules, UndecidedError, decide
+from membatch.decide import UndecidedError, decide
 from membatch.errors import RefusedError, SurroundingsError, TransientError
 from membatch.isolation import refused_step, without
 from membatch.monitor import COLLECTING, Clock
@@ -38,6 +38,7 @@ from membatch.plan import (
     sliced,
 )
 from membatch.report.tally import Change, Tally, tally_of
+from membatch.rules import Rules
 from membatch.sizing import Observation, Sizer
 from membatch.store import Store, Transaction
 from membatch.tolerance import Breaker

@@ -73,8 +73,8 @@ def review(
     """List the pairs that a guard was unsure of, or decide them."""
     from membatch import review as reviews
     from membatch.config import DEFAULT_GUARDS, ratio
-    from membatch.decide import rules_of
     from membatch.report.words import plural
+    from membatch.rules import rules_of
     from membatch.runs import report as report_of_run
 
     resolved, as_json, quiet = settings_of(flags)
