@@ -52,11 +52,11 @@ def _flat(rows: list[Row]) -> list[Any]:
 
 
 class _Inserted(NamedTuple):
-    """Which rows a statement inserts, of the query that inserts one row."""
+    """What a statement inserts: rows of the query that inserts one."""
 
     name: str
     rows: Callable[[], list[Row]]
-    numbers: range | None = None  # of the rows, None for all
+    numbers: range  # of those rows
 
 
 class _Statement(NamedTuple):
@@ -121,10 +121,10 @@ class SqliteTransaction:
     def _found(self, new: Founding, batch_key: int) -> None:
         """Insert new memories with what leads to them: thousands with one statement."""
         for piece in pieces(new):
-            values = packed(piece, batch_key)
-            memories = _Inserted("insert_memory", partial(piece.memories, batch_key))
-            self._add(query("insert_memories"), values, memories)
-            self._add(query("insert_founders"), values, _Inserted("insert_founder", piece.founders))
+            values, every = packed(piece, batch_key), range(len(piece.ids))
+            memories = partial(piece.memories, batch_key)
+            self._add(query("insert_memories"), values, _Inserted("insert_memory", memories, every))
+            self._add(query("insert_founders"), values, _Inserted("insert_founder", piece.founders, every))
 
     def _update(self, name: str, rows: list[Row]) -> None:
         """Update rows, many with one statement."""
@@ -143,8 +143,7 @@ class SqliteTransaction:
         refused = translated(error)
         if isinstance(refused, RefusedError) and inserted is not None:
             rows = inserted.rows()
-            numbers = range(len(rows)) if inserted.numbers is None else inserted.numbers
-            number = self._refused_row(query(inserted.name), rows, numbers)
+            number = self._refused_row(query(inserted.name), rows, inserted.numbers)
             refused.step = None if number is None else step_of(self._plan, inserted.name, rows, number)
         return refused
 
