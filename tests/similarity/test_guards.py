@@ -58,6 +58,74 @@ def test_contents_are_compared_where_both_have_one() -> None:
     assert judge(ALL, Facts(mine), Facts({"summary": "the plan"}), equal_hashes=False).verdict == "same"
 
 
+# (one, other, the guards that speak up; none where both say the same)
+TEXTS: list[tuple[str, str, str]] = [
+    ("most of the guests came by train", "some of the guests came by train", "substitution"),
+    ("both of her children play chess", "one of her children play chess", "substitution"),
+    ("toma el café con azúcar y pan con aceite", "toma el café sin azúcar y pan con aceite", "substitution"),
+    ("she bought it from Tom for her mother", "she bought it for Tom for her mother", "substitution"),
+    ("she should see a doctor about it", "she did see a doctor about it", "substitution"),
+    ("the key lies under the flower pot", "the key lies behind the flower pot", "substitution"),
+    ("the key is in the old box", "the key is on the old box", "substitution"),
+    ("Ben has a small flat in Oslo", "Ben wants a small flat in Oslo", "substitution"),
+    ("Er arbeitet noch bei der Post", "Er arbeitet schon bei der Post", "substitution"),
+    ("Non ho un cane in casa", "Non ha un cane in casa", "substitution"),
+    ("She will move to Rome in spring", "She moved to Rome in spring", "substitution"),
+    ("My mother-in-law lives in Leeds", "My mother lives in Leeds", "substitution"),
+    ("Ma grand-mère habite à Lyon", "Ma mère habite à Lyon", "substitution"),
+    ("明後日友達に会う", "明日友達に会う", "negation"),
+    ("She plans to quit her job", "She quit her job", "negation"),
+    ("Tom forgot to lock the door", "Tom locked the door", "negation"),
+    ("Er möchte ein Haus in Bonn kaufen", "Er kauft ein Haus in Bonn", "negation"),
+    ("She stopped smoking last year", "She smoked last year", "negation"),
+    ("walks the dog every other day", "walks the dog every day", "negation"),
+    ("We leave the day after tomorrow", "We leave tomorrow", "negation"),
+    ("The party is on Christmas Eve", "The party is on Christmas", "negation"),
+    ("Only Tom has a key", "Tom has a key", "negation"),
+    ("他打算在上海买房子", "他在上海买房子", "negation"),
+    ("Il n'aime plus le café", "Il aime le café", "negation"),
+    ("The talk starts at half past three", "The talk starts past three", "numbers"),
+    ("会议下午三点半开始", "会议下午三点开始", "numbers"),
+    ("Rents rose by 5% last year", "Rents rose by 5 last year", "numbers"),
+    ("Run git push --force on main", "Run git push on main", "numbers"),
+    ("Call get_user before set_user here", "Call set_user before get_user here", "order"),
+    ("Anna's doctor told her to rest", "Anna told her doctor to rest", "order"),
+    ("Anna's sister lives in Rome", "Anna lives in Rome", "order"),
+    ("der hund biss den mann", "den hund biss der mann", "order"),
+    ("田中さんが鈴木さんに本を貸した", "田中さんに鈴木さんが本を貸した", "order"),
+    ("He works at the bank", "He works in the bank", ""),
+    ("She was very tired at noon", "She was really tired at noon", ""),
+    ("She has a part-time job", "She has a part time job", ""),
+    ("the e-mail from Anna", "the email from Anna", ""),
+    ("has a 5-year-old son", "has a son 5 years old", ""),
+    ("Ela chama-se Ana", "Ela se chama Ana", ""),
+    ("Je ne mange pas de viande", "Je mange pas de viande", ""),
+    ("Les œufs sont frais", "Les oeufs sont frais", ""),
+    ("José lives in Köln", "Jose lives in Koeln", ""),
+    ("O bebê dorme bem", "O bebé dorme bem", ""),
+    ("Sie tanzt gern am Abend", "Sie tanzt gerne am Abend", ""),
+    ("Ich hab einen Hund", "Ich habe einen Hund", ""),
+    ("Rents rose by 5 percent", "Rents rose by 5%", ""),
+    ("他有三个孩子", "他有3个孩子", ""),
+    ("他教了二十年历史", "他教了20年历史", ""),
+    ("开始于二〇二四年三月", "开始于2024年3月", ""),
+    ("彼は東京に住んでいます", "彼は東京に住んでいる", ""),
+    ("それは習慣です", "それは習慣である", ""),
+    ("私達は海に行く", "私たちは海に行く", ""),
+    ("Anna's tired today", "Anna is tired today", ""),
+    ("the house of Tom", "Tom's house", ""),
+    ("Im Winter fährt Karl mit Anna nach Wien", "Karl fährt im Winter mit Anna nach Wien", ""),
+    ("Die Familie fährt nach Italien ans Meer", "Die Familie fährt ans Meer nach Italien", ""),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "guards"), TEXTS)
+def test_texts_are_compared_by_what_they_say(one: str, other: str, guards: str) -> None:
+    for mine, theirs in ((one, other), (other, one)):
+        fired = judge(ALL, Facts({"summary": mine}), Facts({"summary": theirs}), equal_hashes=False).fired
+        assert " ".join(fired) == guards
+
+
 _WORDS = st.sampled_from(
     [
         "a",
@@ -123,6 +191,37 @@ _WORDS = st.sampled_from(
         "only",
         "also",
         "get",
+        "every",
+        "other",
+        "day",
+        "wants",
+        "stopped",
+        "Tom's",
+        "in",
+        "at",
+        "behind",
+        "half",
+        "percent",
+        "5%",
+        "mother-in-law",
+        "mother",
+        "in law",
+        "part-time",
+        "part",
+        "time",
+        "--force",
+        "get_user",
+        "all",
+        "most",
+        "could",
+        "had",
+        "after",
+        "tomorrow",
+        "ne",
+        "pas",
+        "and",
+        "of",
+        "here",
     ]
 )
 
