@@ -240,7 +240,7 @@ TRAPS = [
     ("Ele é feliz no trabalho", "Ele era feliz no trabalho", "held", "substitution"),
     ("Anna works for Tom at the bakery", "Anna works with Tom at the bakery", "held", "substitution"),
     ("The letter was sent by Maria", "The letter was sent to Maria", "held", "substitution"),
-    ("Anna only eats fish", "Anna also eats fish", "held", "substitution"),
+    ("Anna only eats fish", "Anna also eats fish", "held", "negation"),
     ("Quarter past nine in the hall", "Quarter to nine in the hall", "held", "substitution"),
     ("Anna might move to Berlin", "Anna moves to Berlin", "held", "negation"),
     ("He almost finished his thesis", "He finished his thesis", "held", "negation"),

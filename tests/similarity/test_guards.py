@@ -68,6 +68,11 @@ TEXTS: list[tuple[str, str, str]] = [
     ("the key lies under the flower pot", "the key lies behind the flower pot", "substitution"),
     ("the key is in the old box", "the key is on the old box", "substitution"),
     ("Ben has a small flat in Oslo", "Ben wants a small flat in Oslo", "substitution"),
+    ("She moves to Bath this summer", "She moves to Bath last summer", "substitution"),
+    ("He put off the trip to Rome", "He put up the trip to Rome", "substitution"),
+    ("he works when it rains", "he works because it rains", "substitution"),
+    ("l'ami qui aime Paul", "l'ami que aime Paul", "substitution"),
+    ("他从北京打电话", "他在北京打电话", "substitution"),
     ("Er arbeitet noch bei der Post", "Er arbeitet schon bei der Post", "substitution"),
     ("Non ho un cane in casa", "Non ha un cane in casa", "substitution"),
     ("She will move to Rome in spring", "She moved to Rome in spring", "substitution"),
@@ -110,6 +115,9 @@ TEXTS: list[tuple[str, str, str]] = [
     ("他教了二十年历史", "他教了20年历史", ""),
     ("开始于二〇二四年三月", "开始于2024年3月", ""),
     ("彼は東京に住んでいます", "彼は東京に住んでいる", ""),
+    ("母は本を読みます", "母は本を読む", ""),
+    ("毎朝公園を散歩します", "毎朝公園を散歩する", ""),
+    ("母は夜早く寝ます", "母は夜早く寝ない", "negation"),
     ("それは習慣です", "それは習慣である", ""),
     ("私達は海に行く", "私たちは海に行く", ""),
     ("Anna's tired today", "Anna is tired today", ""),
@@ -222,6 +230,9 @@ _WORDS = st.sampled_from(
         "and",
         "of",
         "here",
+        "this",
+        "last",
+        "up",
     ]
 )
 

@@ -21,6 +21,7 @@ from membatch.similarity.variants import are_spellings, are_variants
 from membatch.similarity.words import (
     ALIKE,
     COUNTERPARTS,
+    FUNCTION_CHARACTERS,
     FUTURE,
     PASSIVES,
     PREPOSITIONS,
@@ -173,6 +174,8 @@ def substitution(mine: TextFacts, other: TextFacts) -> Verdict:
     if mine.content_characters or other.content_characters:
         if mine.content_characters - other.content_characters and other.content_characters - mine.content_characters:
             return "unsure"
+        if _is_character_replaced(mine, other) or _is_character_replaced(other, mine):
+            return "unsure"
     return "same"
 
 
@@ -204,6 +207,16 @@ def _is_replaced(mine: TextFacts, other: TextFacts) -> bool:
         not are_variants(word, instead) if instead in other.content_words else _are_prepositions_apart(word, instead)
         for word, instead in replaced
         if instead not in mine.word_set
+    )
+
+
+def _is_character_replaced(mine: TextFacts, other: TextFacts) -> bool:
+    """Return whether the other text has a character of grammar in the place of one of content: 从北京, 在北京."""
+    gone = mine.content_characters.keys() - set(other.unspaced)
+    return bool(gone) and any(
+        other.unspaced_frames.get(place) in FUNCTION_CHARACTERS
+        for place, character in mine.unspaced_frames.items()
+        if character in gone and place in other.unspaced_frames
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from itertools import pairwise
 from typing import Final, Generic, TypeVar
 
@@ -240,8 +240,12 @@ class TextFacts:
     @lazy
     def frames(self) -> dict[tuple[str, str], str]:
         """The word between each two words."""
-        words = ["", *self.words, ""]
-        return {(before, after): word for before, word, after in zip(words, words[1:], words[2:], strict=False)}
+        return _between(self.words)
+
+    @lazy
+    def unspaced_frames(self) -> dict[tuple[str, str], str]:
+        """The character between each two characters of scripts written without spaces."""
+        return _between(self.unspaced)
 
     @lazy
     def governed(self) -> dict[str, str]:
@@ -309,6 +313,11 @@ class TextFacts:
                 rest = rest.replace(part, " ")
         always = not ALWAYS.isdisjoint(self.word_set) or (rest != "" and any(word in rest for word in _UNSPACED_ALWAYS))
         return count, always
+
+
+def _between(parts: Sequence[str]) -> dict[tuple[str, str], str]:
+    around = ["", *parts, ""]
+    return {(before, after): part for before, part, after in zip(around, around[1:], around[2:], strict=False)}
 
 
 def differ_plainly(mine: str, other: str) -> bool:

@@ -16,6 +16,10 @@ def _numbers(text: str) -> dict[str, str]:
     return {word: number for number, words in pairs for word in words.split(",")}
 
 
+def _replacements(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((old, new) for old, _, new in (entry.partition("=") for entry in text.split()))
+
+
 def _words(rows: dict[str, str]) -> frozenset[str]:
     return frozenset(word for row in rows.values() for word in row.split())
 
@@ -188,7 +192,7 @@ _CONTRASTS: Final = {
     "i/me he/him we/us they/them am,is,are/was,were has,have/had "
     "will/would,could,might,should do,does,did/can,could,may,might/must,should/will,would "
     "all,every,each/most/some/both/any both/one here/there and/or for/from for/with for/by by/to by/with from/with "
-    "during,while/before/after if/unless when/unless because/although,though only/also,too past/to",
+    "during,while/before/after if/unless when/unless because/although,though/when too/very,quite past/to",
     "de": "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/du,dich,dir,dein,deine,deinen,deinem,deiner,deines"
     "/er,ihn,ihm,seine,seinen,seinem,seiner,seines "
     "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/du,dich,dir,dein,deine,deinen,deinem,deiner,deines"
@@ -196,20 +200,20 @@ _CONTRASTS: Final = {
     "seine,seinen,seinem,seiner,seines/ihre,ihren,ihrem,ihrer,ihres "
     "wir,uns,unser,unsere,unserem,unseren,unserer,unseres/sie,ihre,ihren,ihrem,ihrer,ihres ich/mich,mir du/dich,dir "
     "er/ihn,ihm wir/uns bin,bist,ist,sind/war,waren,warst hat,habe,haben/hatte,hatten "
-    "wird,werden/ist,sind,wurde,wurden noch/schon und/oder für/von für/mit während/vor während/nach nur/auch",
+    "wird,werden/ist,sind,wurde,wurden noch/schon und/oder für/von für/mit während/vor während/nach",
     "fr": "mon,ma,mes/ton,ta,tes/son,sa,ses notre,nos/votre,vos notre,nos/leur,leurs "
     "je,j/tu/il,elle nous/vous nous/ils,elles je,j/me,moi est,sont,suis/était,étaient,étais "
-    "a,ai,ont/avait,avaient,avais pour/par pour/avec et/ou seulement/aussi pendant/avant pendant/après "
+    "a,ai,ont/avait,avaient,avais pour/par pour/avec et/ou qui/que très/plus pendant/avant pendant/après "
     "monsieur,m/madame,mme",
     "it": "mio,mia,miei,mie/tuo,tua,tuoi,tue/suo,sua,suoi,sue nostro,nostra,nostri,nostre/vostro,vostra,vostri,vostre "
     "nostro,nostra,nostri,nostre/loro io/tu/lui,lei io/mi è,sono/era,erano,ero ha,ho,hanno/aveva,avevano,avevo "
-    "ho/ha per/con da,dal,dalla/a,al,alla soltanto,solo/anche",
+    "ho/ha per/con da,dal,dalla/a,al,alla solo/anche molto/più",
     "es": "mi,mis,mí/tu,tus/su,sus nuestro,nuestra,nuestros,nuestras/su,sus yo/tú,usted/él,ella "
     "yo/me es,soy/era,eran,fue,fueron está,están,estoy/estaba,estaban,estuvo ha,han,he/había,habían soy/es "
-    "estoy/está para/con solo,sólo/también durante/antes/después",
+    "estoy/está para/con solo,sólo/también muy/más durante/antes/después",
     "pt": "meu,minha,meus,minhas/teu,tua,teus,tuas meu,minha,meus,minhas/seu,sua,seus,suas eu/você,tu/ele,ela "
     "nosso,nossa,nossos,nossas/seu,sua,seus,suas eu/me,mim é,são/era,eram,foi,foram está,estão,estou/estava,estavam "
-    "tem,têm,tenho/tinha,tinham sou/é estou/está tenho/tem para/com só/também durante/antes/depois",
+    "tem,têm,tenho/tinha,tinham sou/é estou/está tenho/tem para/com só/também muito/mais durante/antes/depois",
 }
 CONTRASTS: Final = OPPOSITES + _pairs(_CONTRASTS)
 COUNTERPARTS: Final[dict[str, list[tuple[frozenset[str], frozenset[str]]]]] = {}
@@ -278,7 +282,7 @@ ARTICLES: Final = _words(_ARTICLES)
 # What says where, when and whose of the word that follows; with its other forms, and those that may stand for it.
 _PREPOSITIONS: Final = {
     "en": "of in on at to,with from by for without about into onto over under after before during between through "
-    "against since until near behind beside inside outside above below",
+    "against since until near behind beside inside outside above below up down out off",
     "de": "im,ins am,ans auf,aufs zu,zum,zur aus bei,beim mit ohne nach von,vom für über unter vor hinter neben "
     "zwischen durch gegen um seit bis während wegen",
     "fr": "à,au,aux de,du dans en sur sous avec sans chez pour contre avant après pendant depuis vers derrière devant",
@@ -295,29 +299,21 @@ ALIKE: Final = _pairs({"en": "in/at on/at", "fr": "en/dans", "it": "in/nel in/al
 # Words of grammar that are no mere ornament: another word in their place says something else.
 _WEIGHTY: Final = {
     "en": "is are was were have has had do does did would should could must can may will all some any each every both "
-    "most other same",
-    "de": "ist sind wird werden wurde wurden habe haben hatte hatten",
-    "fr": "sont était étaient suis ont avait avaient",
-    "it": "è sono era erano ha hanno aveva avevano",
-    "es": "es fue era eran está están ha han había",
-    "pt": "é são era eram foi está estão tem têm tinha",
+    "most other same this these those",
+    "de": "ist sind wird werden wurde wurden habe haben hatte hatten dieser diese dieses",
+    "fr": "sont était étaient suis ont avait avaient ce cet cette ces",
+    "it": "è sono era erano ha hanno aveva avevano questo questa",
+    "es": "fue era eran está están ha han había esta ese esa",
+    "pt": "é são era eram foi está estão tem têm tinha esta esse essa",
 }
 WEIGHTY: Final = (PREPOSITIONS.keys() | _words(_WEIGHTY)) - ARTICLES
 # Words that join the members of a list, which may change places.
 COORDINATORS: Final = frozenset(["and", "or", "nor", "und", "oder", "et", "ou", "e", "o", "y", "u", ","])
 # What Japanese says politely, and as it says it plainly; the longest first. And what is written in two ways.
-PLAINLY: Final = (
-    ("ませんでした", "なかった"),
-    ("ません", "ない"),
-    ("ました", "た"),
-    ("ています", "ている"),
-    ("でいます", "でいる"),
-    ("でした", "だった"),
-    ("である", "だ"),
-    ("です", "だ"),
-    ("達", "たち"),
-    ("子ども", "子供"),
-    ("こども", "子供"),
+PLAINLY: Final = _replacements(
+    "ませんでした=なかった ません=ない ました=た ています=ている でいます=でいる がいます=がいる はいます=はいる にいます=にいる "
+    "もいます=もいる います=う します=する ります=る みます=む できます=できる きます=く ます=る でした=だった である=だ です=だ "
+    "達=たち 子ども=子供 こども=子供"
 )
 # Particles of case, and as what they count when their order is compared.
 CASES: Final = {"が": "が", "は": "が", "を": "を", "に": "に", "へ": "に"}
