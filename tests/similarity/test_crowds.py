@@ -156,12 +156,13 @@ guards = st.sampled_from(
     st.sampled_from(["similar", "exact"]),
     guards,
     st.sampled_from(["newer", "update"]),
+    st.sampled_from([2, 3, 5]),
 )
 def test_plans_are_the_same_with_and_without_crowds(
-    first: list[Any], second: list[Any], size: int, strategy: str, names: list[str] | None, same_id: str
+    first: list[Any], second: list[Any], size: int, strategy: str, names: list[str] | None, same_id: str, least: int
 ) -> None:
     options = {"strategy": strategy, "same_id": same_id, **({} if names is None else {"guards": names})}
-    one, other = (Loaded(config(**options), crowd) for crowd in (ALL, 2))
+    one, other = (Loaded(config(**options), crowd) for crowd in (ALL, least))
     for values in (first, second):
         one.load(values, size)
         other.load(values, size)
@@ -202,6 +203,18 @@ def test_floods_end_as_they_do_pair_by_pair(kind: str, strategy: str) -> None:
     assert other.rows == one.rows
     assert other.scores == one.scores
     assert other.refusals == one.refusals
+
+
+@pytest.mark.parametrize("size", [1, 30, 64, 65])
+def test_a_pair_that_equal_hashes_refuse_is_counted_once(size: int) -> None:
+    text, first = "anna ran around the old lake with the dog", dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    apart = [{"summary": text, "occurred_at": str(first + dt.timedelta(days=2 * number))} for number in range(64)]
+    later = {"summary": text, "occurred_at": "2025-01-01T00:00:00Z"}
+    absorbed = [{**apart[0], "tags": [f"{number}"]} for number in range(64)]
+    for values in (apart, [{**apart[0], "summary": f"{text} today"}, *absorbed, later]):
+        one, other = (Loaded(config(), crowd).load(values, size) for crowd in (ALL, 64))
+        assert other.steps == one.steps
+        assert other.refusals == one.refusals
 
 
 @pytest.mark.parametrize("kind", ["days", "numbers"])
