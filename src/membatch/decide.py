@@ -220,7 +220,7 @@ class _Decider:
             other = self._document(record).get("updated_at")
             if other is not None and (mine is None or merge_rules.sortable(other) > merge_rules.sortable(mine)):
                 return self._replace(record, holder)
-            if holder in self._led_to_by_hash(record):
+            if holder in self._led_to_by_hash(record) or self._is_in_crowd_of_hash(record, holder):
                 judged = self._judge(record, holder, equal_hashes=True)
                 if judged.verdict == "same":
                     merged = merge.merge(self._survivor(holder), self._document(record), self._rules.merge)
