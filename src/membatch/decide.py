@@ -192,7 +192,7 @@ class _Decider:
             other = self._document(record).get("updated_at")
             if other is not None and (mine is None or merge_rules.sortable(other) > merge_rules.sortable(mine)):
                 return self._replace(record, holder)
-            if holder in self._led_to_by_hash(record):
+            if holder in self._led_to_by_hash(record) or self._is_in_crowd_of_hash(record, holder):
                 judged = self._judge(record, holder, equal_hashes=True)
                 if judged.verdict == "same":
                     merged = merge.merge(self._survivor(holder), self._document(record), self._rules.merge)
@@ -304,7 +304,7 @@ class _Decider:
                 key = self._founded.get(hit.record)
             if key is not None and self._may_absorb(key):
                 self._count_score(record, (hit.shared, hit.union))
-                if key not in led_to:
+                if key not in led_to and not self._is_in_crowd_of_hash(record, key):
                     found.append(Candidate(key, "similar", hit.shared, hit.union))
         if len(found) > 1:
             # Quotients of integers this small order as the fractions do, and equal ones are equal.
@@ -363,16 +363,19 @@ class _Decider:
 
     def _add_led(self, record: int, memory: MemoryKey) -> None:
         """Let the content hash of a record lead to a memory, unless it is known by what was found that it does."""
-        content_hash = self._batch.content_hashes[record]
-        if self._refusing is not None and self._refusing.knows_hash(record):
-            founder = self._founder.get(memory)
-            if self._refusing.is_led(record, memory) or (
-                founder is not None and self._batch.content_hashes[founder] == content_hash
-            ):
-                return
-        keys = self._by_hash.setdefault(content_hash, [])
+        if self._is_in_crowd_of_hash(record, memory):
+            return
+        keys = self._by_hash.setdefault(self._batch.content_hashes[record], [])
         if memory not in keys:
             keys.append(memory)
+
+    def _is_in_crowd_of_hash(self, record: int, memory: MemoryKey) -> bool:
+        """Return whether a memory is in the crowd of a record's content hash, where that has one."""
+        if self._refusing is None or not self._refusing.knows_hash(record):
+            return False
+        founder, hashes = self._founder.get(memory), self._batch.content_hashes
+        is_here = founder is not None and hashes[founder] == hashes[record]
+        return is_here or self._refusing.is_led(record, memory)
 
     def _absorb(self, record: int, candidate: Candidate, merged: merge.Merged) -> Merge:
         memory = candidate.memory

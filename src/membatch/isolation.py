@@ -15,29 +15,28 @@ from membatch.store import Store
 from membatch.unforeseen import trace_of, unforeseen
 
 
-def refused_step(store: Store, plan: Plan, error: RefusedError) -> int:
-    """Return the first step of a plan that the database refuses; raises the error if no record can be blamed.
+def refused_step(store: Store, plan: Plan, error: RefusedError) -> tuple[int, RefusedError]:
+    """Return the first step of a plan that the database refuses, and why; raises the error if none can be blamed.
 
     The step that the error names is tried first; where it names none, or another one is to blame, bisection
     finds it.
     """
     low, high = 0, len(plan.steps)  # the prefix of `low` steps passes, that of `high` steps is refused
-    if store.refuses(plan.prefix(low)):
+    if store.refusal(plan.prefix(low)) is not None:
         raise error
-    for edge in () if error.step is None else (error.step, error.step + 1):
-        if low < edge < high:
-            low, high = (low, edge) if store.refuses(plan.prefix(edge)) else (edge, high)
+    why: RefusedError | None = None
+    hints = [] if error.step is None else [error.step, error.step + 1]
     while high - low > 1:
-        middle = (low + high) // 2
-        if store.refuses(plan.prefix(middle)):
-            high = middle
-        else:
-            low = middle
+        edge = hints.pop(0) if hints else (low + high) // 2
+        if low < edge < high:
+            refusal = store.refusal(plan.prefix(edge))
+            low, high, why = (edge, high, why) if refusal is None else (low, edge, refusal)
     if high - 1 in plan.batch.rejections:
         raise error  # the database refuses the account of the rejection itself
-    if high == len(plan.steps) and not store.refuses(plan):
+    why = why or store.refusal(plan)
+    if why is None:
         raise error  # the rows pass, their commit does not: a constraint that is asked only then names no record
-    return high - 1
+    return high - 1, why
 
 
 def without(batch: Batch, guilty: int, error: Exception, isolation: Isolation) -> Batch:

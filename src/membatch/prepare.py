@@ -109,8 +109,10 @@ class Prepare:
 
     def __call__(self, raw: RawBatch) -> Batch:
         """Return the batch of all records that the raw batch holds, in order."""
-        if self._format.is_native and not raw.flat and not raw.skip:
-            found = Found(raw.positions, raw.items, raw.items, None, raw.rejected, {})
+        if self._format.is_native and not raw.flat:
+            first = raw.skip  # an item is a record
+            rejected = {number - first: why for number, why in raw.rejected.items() if number >= first}
+            found = Found(raw.positions[first:], raw.items[first:], raw.items[first:], None, rejected, {})
         else:
             found = self._found(raw)
         try:

@@ -262,8 +262,8 @@ class Loader:
                 if self._config.batch.isolation == "run":
                     raise
                 self._refusals += 1
-                guilty = refused_step(self._store, plan, error)
-                plan = self._decide(self._without(plan.batch, guilty, error), hits, rows)
+                guilty, why = refused_step(self._store, plan, error)
+                plan = self._decide(self._without(plan.batch, guilty, why), hits, rows)
         self._next_key = MemoryKey(self._next_key + tally.counts.inserted + tally.counts.held)
         with self._clock.stage("match"):
             self._index.advance(plan)

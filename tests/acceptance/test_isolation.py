@@ -50,6 +50,24 @@ def test_only_the_guilty_records_are_rejected(size: int, tmp_path: Path) -> None
     assert json.loads(reject["raw"])["summary"] == "poison 3"
 
 
+@pytest.mark.parametrize("size", [1, 1000])
+def test_each_record_that_is_refused_is_told_its_own_reason(size: int, tmp_path: Path) -> None:
+    store_that_refuses(tmp_path)  # the table that comes first is asked first, whatever the order of the records
+    connection = sqlite3.connect(tmp_path / "memories.db")
+    connection.execute(
+        "CREATE TRIGGER twice BEFORE INSERT ON duplicate BEGIN SELECT RAISE(ABORT, 'nothing comes twice'); END"
+    )
+    connection.close()
+    lines(tmp_path / "in.jsonl", *({"summary": text} for text in ("tea", "tea", "cake", "poison")))
+    membatch("run", "in.jsonl", "--strategy", "exact", "--batch-size", size, folder=tmp_path)
+    rejects = [json.loads(line) for line in membatch("rejects", folder=tmp_path).stdout.splitlines()]
+    reasons = ["nothing comes twice", "no poison here"]
+    assert [(reject["line"], reason in reject["message"]) for reject, reason in zip(rejects, reasons, strict=True)] == [
+        (2, True),
+        (4, True),
+    ]
+
+
 def test_a_quarantined_batch_rejects_all_its_records_and_no_other(tmp_path: Path) -> None:
     store_that_refuses(tmp_path)
     lines(tmp_path / "in.jsonl", *({"summary": f"{'poison' if n == 4 else 'record'} {n}"} for n in range(9)))

@@ -337,6 +337,19 @@ def test_a_retry_that_the_tolerance_stopped_goes_on_with_the_next_reject(tmp_pat
     assert (report.status, report.counts.read, report.counts.rejected) == ("done", 30, 30)
 
 
+def test_a_retry_that_goes_on_takes_records_for_what_they_are(tmp_path: Path) -> None:
+    # A row of a table may hold numbers as texts and texts as numbers, a record may not.
+    bad: list[dict[str, Any]] = [{"summary": ""}, {"summary": ""}, {"summary": 5}, {"summary": "tea", "confidence": "0.5"}]
+    source = write(tmp_path / "in.jsonl", bad)
+    settings = config(tmp_path / "a.db")
+    process(source, config=settings)
+    assert retry(1, config=config(tmp_path / "a.db", max_errors=0)).status == "stopped"
+    report = resume(config=settings)
+    assert report is not None
+    assert (report.status, report.counts.read, report.counts.rejected) == ("done", 4, 4)
+    assert retry(2, config=settings).counts.rejected == 4
+
+
 def test_an_undone_run_is_not_resumed(tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", records())
     settings = config(tmp_path / "a.db")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from membatch import Config, ConfigError, Report, check, forget, history, process, retry, undo, unmerge
@@ -239,6 +241,18 @@ def test_an_id_is_free_again_when_the_run_of_its_memory_is_undone(config: Config
     load(config, other)
     undo(1, store=config.store)
     assert load(config, other).counts.inserted == 1
+
+
+def test_a_batch_with_a_flood_of_candidates_is_loaded_after_a_review_and_an_id_conflict(config: Config) -> None:
+    load(config, {"id": "a", "summary": MOTHER}, {"id": "b", "summary": FATHER})
+    accept(1, config=config)
+    assert load(config, {"id": "a", "summary": "something else"}).counts.rejected == 1
+    names = ["".join(letters) for letters in itertools.product("abcdefghijkl", repeat=3)][:1500]
+    flood = [{"summary": f"tom goes to the lake with his dog and his friend {name}"} for name in names]
+    config = msgspec.structs.replace(config, dedup=DedupSettings(guards=("subject",)))
+    report = load(config, *flood)  # more pairs than are found at once
+    assert len(report.batches) > 1
+    assert (report.status, report.counts.inserted, report.counts.merged) == ("done", 1, 1499)
 
 
 def test_accepting_compares_what_the_records_of_both_stated(tmp_path: Path) -> None:

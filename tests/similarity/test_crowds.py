@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from membatch.config import Config, DedupSettings
+from membatch import process
+from membatch.config import BatchSettings, Config, DedupSettings
 from membatch.decide import decide
 from membatch.patch import apply
 from membatch.plan import (
@@ -62,6 +64,7 @@ class Loaded:
         return {key: self.rows[key] for key in keys}
 
     def load(self, values: list[Any], size: int) -> Loaded:
+        self.first_of_run = MemoryKey(len(self.rows) + 1)
         items = [json.dumps(value).encode() for value in values]
         positions = [Position(0, number, 0) for number in range(len(items))]
         whole = self.prepare(RawBatch(items=items, positions=positions, rejected={}, skip=0, after=Checkpoint()))
@@ -71,12 +74,13 @@ class Loaded:
         return self
 
     def commit(self, batch: Batch) -> int:
-        hits = self.index.find(batch, self.fetch)
+        oldest = self.first_of_run if self.rules.only_run else MemoryKey(1)
+        hits = self.index.find(batch, self.fetch, oldest)
         batch = sliced(batch, 0, hits.length)
         rows = self.fetch(hits.memories())
         self.fetched += len(rows)
         next_key = MemoryKey(len(self.rows) + 1)
-        plan = decide(batch, hits, rows, self.rules, next_key=next_key, first_of_run=MemoryKey(1))
+        plan = decide(batch, hits, rows, self.rules, next_key=next_key, first_of_run=self.first_of_run)
         self.take(plan)
         self.index.advance(plan)
         self.plans += 1
@@ -157,12 +161,26 @@ guards = st.sampled_from(
     st.sampled_from(["similar", "exact"]),
     guards,
     st.sampled_from(["newer", "update"]),
+    st.sampled_from(["store", "run"]),
+    st.sampled_from([2, 3, 5]),
 )
 def test_plans_are_the_same_with_and_without_crowds(
-    first: list[Any], second: list[Any], size: int, strategy: str, names: list[str] | None, same_id: str
+    first: list[Any],
+    second: list[Any],
+    size: int,
+    strategy: str,
+    names: list[str] | None,
+    same_id: str,
+    against: str,
+    least: int,
 ) -> None:
-    options = {"strategy": strategy, "same_id": same_id, **({} if names is None else {"guards": names})}
-    one, other = (Loaded(config(**options), crowd) for crowd in (ALL, 2))
+    options = {
+        "strategy": strategy,
+        "same_id": same_id,
+        "against": against,
+        **({} if names is None else {"guards": names}),
+    }
+    one, other = (Loaded(config(**options), crowd) for crowd in (ALL, least))
     for values in (first, second):
         one.load(values, size)
         other.load(values, size)
@@ -203,6 +221,31 @@ def test_floods_end_as_they_do_pair_by_pair(kind: str, strategy: str) -> None:
     assert other.rows == one.rows
     assert other.scores == one.scores
     assert other.refusals == one.refusals
+
+
+@pytest.mark.parametrize("size", [1, 30, 64, 65])
+def test_a_pair_that_equal_hashes_refuse_is_counted_once(size: int) -> None:
+    text, first = "anna ran around the old lake with the dog", dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    apart = [{"summary": text, "occurred_at": str(first + dt.timedelta(days=2 * number))} for number in range(64)]
+    later = {"summary": text, "occurred_at": "2025-01-01T00:00:00Z"}
+    absorbed = [{**apart[0], "tags": [f"{number}"]} for number in range(64)]
+    for values in (apart, [{**apart[0], "summary": f"{text} today"}, *absorbed, later]):
+        one, other = (Loaded(config(), crowd).load(values, size) for crowd in (ALL, 64))
+        assert other.steps == one.steps
+        assert other.refusals == one.refusals
+
+
+@pytest.mark.parametrize("size", [10, 100])
+def test_an_id_with_an_equal_hash_leads_to_a_memory_of_an_earlier_run_also_in_a_flood(
+    size: int, tmp_path: Path
+) -> None:
+    settings_ = msgspec.structs.replace(
+        config(against="run"), store=f"sqlite:///{tmp_path}/a.db", batch=BatchSettings(size=size, min=1)
+    )
+    process([{"id": "x", "summary": "tea"}], config=settings_)
+    repeats = [{"summary": "tea", "source_message_ids": [f"m{number}"]} for number in range(64)]
+    report = process([*repeats, {"id": "x", "summary": "tea", "tags": ["new"]}], config=settings_)
+    assert (report.counts.inserted, report.counts.merged, report.counts.rejected) == (1, 64, 0)
 
 
 @pytest.mark.parametrize("kind", ["days", "numbers"])

@@ -108,7 +108,7 @@ class Index:
         for record, some in similar.items():
             alone[record] = False
             alone[[hit.record for hit in some if hit.record >= 0]] = False
-        hits.alone = alone.tobytes()
+        hits.alone = alone[: hits.length].tobytes()
         return hits
 
     def _similar(

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from membatch.config import hide_password
-from membatch.errors import ConfigError
+from membatch.errors import ConfigError, RefusedError
 from membatch.extension import extensions
 from membatch.plan import Checkpoint, Digest, Fingerprints, MemoryKey, Merge, Plan, StoredRow
 from membatch.store.inspection import Inspection
@@ -267,8 +267,8 @@ class Store(Protocol):
     def transaction(self, run: int, number: int) -> AbstractContextManager[Transaction]:
         """Open the transaction of a batch; it commits at the end of the block, or rolls back."""
 
-    def refuses(self, plan: Plan) -> bool:
-        """Return whether the database refuses a row of the plan; nothing is written."""
+    def refusal(self, plan: Plan) -> RefusedError | None:
+        """Return why the database refuses a row of the plan, None where it takes all; nothing is written."""
 
     def begin_run(self, **columns: Any) -> int:
         """Return the number of a new run: kind, parent, format, sources, config."""

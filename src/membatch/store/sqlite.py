@@ -270,8 +270,8 @@ class SqliteStore(Reading):
         with self._block(BUSY_MILLISECONDS):
             yield SqliteTransaction(self._connection, run, number)
 
-    def refuses(self, plan: Plan) -> bool:
-        """Return whether the database refuses a row of the plan; nothing is written."""
+    def refusal(self, plan: Plan) -> RefusedError | None:
+        """Return why the database refuses a row of the plan, None where it takes all; nothing is written."""
         try:
             with self._block():
                 run = self._connection.execute("SELECT max(run) FROM run").fetchone()[0]
@@ -280,9 +280,9 @@ class SqliteStore(Reading):
                 transaction.apply()
                 raise _Undo
         except _Undo:
-            return False
-        except RefusedError:
-            return True
+            return None
+        except RefusedError as refused:
+            return refused
 
     def begin_run(self, **columns: Any) -> int:
         """Return the number of a new run: kind, parent, format, sources, config."""
