@@ -258,6 +258,15 @@ def to_plain(config: Config) -> dict[str, Any]:
     return plain
 
 
+def with_store(config: Config, store: str | None) -> Config:
+    """Return the settings with the store of a call, where it names one; raises ConfigError."""
+    if store is None:
+        return config
+    if not isinstance(store, str):
+        raise ConfigError(f"store is a {type(store).__name__}, not a URL: write 'sqlite:///FILE.db'")
+    return msgspec.structs.replace(config, store=store)
+
+
 def flat_settings(config: Config) -> dict[str, Any]:
     """Return each setting by its dotted name."""
     return _flatten(to_plain(config))

@@ -73,9 +73,8 @@ def review(
     """List the pairs that a guard was unsure of, or decide them."""
     from membatch import review as reviews
     from membatch.config import DEFAULT_GUARDS, ratio
-    from membatch.decide import rules_of
     from membatch.report.words import plural
-    from membatch.runs import report as report_of_run
+    from membatch.runs.accounts import report as report_of_run
 
     resolved, as_json, quiet = settings_of(flags)
     config = resolved.config
@@ -90,6 +89,8 @@ def review(
         number = reviews.reject(rejected, config=config, wait=wait)
         done = f"the pair {rejected} stays apart"
     elif guard is not None:
+        from membatch.decide import rules_of
+
         min_score = min_score or "0.8"
         ratio(min_score, "--min-score")
         known = sorted({*DEFAULT_GUARDS, *rules_of(config).guards})

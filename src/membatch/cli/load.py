@@ -42,8 +42,8 @@ from membatch.cli.options import (
 def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | None, **flags: Any) -> int:
     """Load SOURCES: files, globs, folders, databases, or - for stdin."""
     from membatch.progress import shown
-    from membatch.runs import process
     from membatch.runs.inputs import paths_of
+    from membatch.runs.load import process
 
     resolved, as_json, quiet = settings_of(flags)
     paths = paths_of(sources, resolved.config)
@@ -63,7 +63,7 @@ def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | 
 def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None, **flags: Any) -> int:
     """Go on with an interrupted or stopped run, by default the latest."""
     from membatch.progress import shown
-    from membatch.runs import resume as resume_run
+    from membatch.runs.load import resume as resume_run
 
     resolved, as_json, quiet = settings_of(flags)
     check_report_file(report_file, resolved.config)
@@ -90,7 +90,7 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
     Each that succeeds marks its reject as resolved; a better format or another setting may be what it takes.
     """
     from membatch.progress import shown
-    from membatch.runs import retry as retry_run
+    from membatch.runs.retry import retry as retry_run
 
     resolved, as_json, quiet = settings_of(flags)
     check_report_file(report_file, resolved.config)
@@ -108,8 +108,8 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
 @common
 def validate(sources: tuple[str, ...], report_file: str | None, **flags: Any) -> int:
     """Check the records of SOURCES without loading them."""
-    from membatch.runs import validate as validate_sources
     from membatch.runs.inputs import paths_of
+    from membatch.runs.validation import validate as validate_sources
 
     resolved, as_json, quiet = settings_of(flags)
     check_report_file(report_file, resolved.config, paths_of(sources, resolved.config))
@@ -140,7 +140,7 @@ def convert(
     """Write the records that SOURCES hold to a file, as membatch."""
     from membatch.memory import SCHEMA_VERSION
     from membatch.report.words import plural
-    from membatch.runs import convert as convert_sources
+    from membatch.runs.conversion import convert as convert_sources
 
     resolved, as_json, quiet = settings_of(flags)
     if output is None and explained is None:
@@ -163,7 +163,7 @@ def _show_explained(sources: list[str], count: int, config: Any) -> None:
     from rich.text import Text
 
     from membatch.report.words import printable
-    from membatch.runs import explain
+    from membatch.runs.conversion import explain
 
     table = Table("before", "after", box=box.SQUARE, show_lines=True, expand=True)
     for item in explain(sources, count, config=config):

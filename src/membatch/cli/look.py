@@ -19,7 +19,7 @@ def runs(**flags: Any) -> int:
 
     Each run's rates stand above those of all earlier runs together.
     """
-    from membatch.runs import list_runs
+    from membatch.runs.accounts import list_runs
 
     resolved, as_json, _ = settings_of(flags)
     rows = list_runs(resolved.config.store)
@@ -102,7 +102,7 @@ def report(run_id: int | None, output: str | None, **flags: Any) -> int:
 
     Without RUN, of the latest that read records and is not undone; where there is none, of the latest.
     """
-    from membatch.runs import report as report_of_run
+    from membatch.runs.accounts import report as report_of_run
 
     resolved, as_json, quiet = settings_of(flags)
     check_report_file(output, resolved.config)
@@ -129,13 +129,12 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
     Without RUN, those of the latest run that read records and is not undone. Each line holds the raw
     record, its place, all field errors, advice.
     """
-    from membatch.export import placed
     from membatch.report.words import plural
-    from membatch.runs import check_output, list_rejects, run_of_rejects
+    from membatch.runs.accounts import list_rejects, run_of_rejects, sources_of_runs
 
     resolved, as_json, quiet = settings_of(flags)
     store = resolved.config.store
-    run, sources = run_of_rejects(run_id, store)
+    run = run_of_rejects(run_id, store)
     lines = list_rejects(run, store)
     if output is None:
         for line in lines:
@@ -143,7 +142,10 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
         if run_id is None:
             say(f"these are the rejects of run {run}", quiet or as_json)
         return 0
-    check_output(output, sources, store)
+    from membatch.export import placed
+    from membatch.runs.outputs import check_output
+
+    check_output(output, sources_of_runs(store), store)
     with placed(Path(output)) as stream:
         count = sum(1 for line in lines if stream.write(line.encode() + b"\n"))
     if as_json:
@@ -256,7 +258,8 @@ def export(output: str | None, shape: str, user: str | None, **flags: Any) -> in
     """Write all memories, the oldest first, to load elsewhere."""
     from membatch.export import export as export_rows
     from membatch.report.words import plural
-    from membatch.runs import check_output, open_once
+    from membatch.runs.accounts import open_once
+    from membatch.runs.outputs import check_output
 
     resolved, as_json, quiet = settings_of(flags)
     if output is not None:

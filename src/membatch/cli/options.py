@@ -135,11 +135,12 @@ def settings_of(flags: dict[str, Any]) -> tuple[Resolved, bool, bool]:
 
 def check_report_file(name: str | None, config: Config, sources: Sequence[str] | None = None) -> None:
     """Raise ConfigError where a report cannot be written; without sources those of all runs of the store count."""
-    from membatch.errors import ConfigError
-    from membatch.runs import check_output, sources_of_runs
-
     if name is None:
         return
+    from membatch.errors import ConfigError
+    from membatch.runs.accounts import sources_of_runs
+    from membatch.runs.outputs import check_output
+
     if not name.lower().endswith((".json", ".html")):
         raise ConfigError(f"cannot write a report to {name}: use a name that ends in .html or .json")
     check_output(name, sources_of_runs(config.store) if sources is None else sources, config.store)

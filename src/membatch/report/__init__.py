@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from membatch.monitor import bottleneck
 from membatch.plan import MemoryKey
 from membatch.report.advice import recommendations
 from membatch.report.patterns import patterns
@@ -19,6 +18,16 @@ from membatch.report.tally import HISTOGRAM_BINS, Counts, Pair, Tally, add, chec
 from membatch.report.words import DRY_RUN
 
 STAGES: Final = ("read", "decode", "fingerprint", "match", "merge", "write", "commit")
+# Stage → the part of the work that it belongs to; the slowest part is the bottleneck.
+PARTS: Final = {
+    "read": "source",
+    "decode": "decode",
+    "fingerprint": "decode",
+    "match": "matching",
+    "merge": "matching",
+    "write": "store",
+    "commit": "store",
+}
 # Fingerprints are made in the loop that decodes: telling the two apart would cost more than the hashes do.
 _INSIDE: Final = ("fingerprint",)
 MAX_SAMPLES: Final = 5
@@ -191,6 +200,19 @@ def _timing(total: Tally) -> dict[str, Any]:
         "bottleneck": None if found is None else found[0],
         "bottleneck_share": None if found is None else round(found[1], 4),
     }
+
+
+def bottleneck(stages: dict[str, float]) -> tuple[str, float] | None:
+    """Return the part of the work that took longest, with its share of all stages, or None if none was timed."""
+    parts: dict[str, float] = {}
+    for name, seconds in stages.items():
+        part = PARTS[name]
+        parts[part] = parts.get(part, 0.0) + seconds
+    total = sum(parts.values())
+    if not total:
+        return None
+    slowest = max(parts, key=lambda part: parts[part])
+    return slowest, parts[slowest] / total
 
 
 def _by_stage(measured: dict[str, float]) -> dict[str, float | None]:

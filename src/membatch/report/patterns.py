@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from membatch.errors import CODES, FIELD_KINDS
-from membatch.formats import Format, known_formats
-from membatch.formats.detect import NATIVE, recognised
 from membatch.layout import Sample
 from membatch.plan import FieldError, Rejection
+
+if TYPE_CHECKING:
+    from membatch.formats import Format
 
 LOOKED_AT: Final = 20  # rejections of a batch whose raw record is decoded for a hint
 _FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
@@ -50,6 +51,8 @@ def place_of(error: FieldError) -> str:
 
 def hints_of(rejection: Rejection) -> Iterator[str]:
     """Yield what a rejected record shows about the cause: `pattern<tab>hint`; each can be counted."""
+    from membatch.formats.detect import NATIVE  # a look at a report needs no format
+
     try:
         value = msgspec.json.decode(rejection.raw)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -70,6 +73,8 @@ def hints_of(rejection: Rejection) -> Iterator[str]:
 
 
 def _fitting_formats(value: Any) -> Iterator[str]:
+    from membatch.formats.detect import recognised
+
     for name, format_ in _formats().items():
         if recognised(format_, Sample("", (value,))):
             yield name
@@ -77,6 +82,8 @@ def _fitting_formats(value: Any) -> Iterator[str]:
 
 @cache
 def _formats() -> dict[str, Format]:
+    from membatch.formats import known_formats
+
     return dict(known_formats())  # it looks for those of other packages each time
 
 

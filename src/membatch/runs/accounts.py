@@ -10,15 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
-from membatch import source as sources
-from membatch.config import Config, hide_password
+from membatch.config import Config, hide_password, with_store
 from membatch.errors import ConfigError, advice_on
 from membatch.plan import MemoryKey
 from membatch.report import DRY_RUN, MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
 from membatch.report.samples import sample_of, shortened
 from membatch.report.tally import Tally, add, rates
-from membatch.runs.inputs import ITERABLE, with_choices
-from membatch.source.stream import STANDARD_INPUT
 from membatch.store import RunRow, Store, open_store
 
 READING: Final = ("load", "retry")  # the kinds of runs that read records
@@ -29,7 +26,7 @@ def report(run: int | None = None, *, store: str | None = None, redact: bool = F
 
     Without `run`, that of the latest that read records and is not undone; where there is none, of the latest.
     """
-    config = with_choices(Config(redact=redact), store, None)
+    config = with_store(Config(redact=redact), store)
     with open_once(config.store) as reader:
         rows = reader.runs()
         if not rows:
@@ -80,8 +77,8 @@ def _speed(total: Tally) -> float | None:
     return round(total.counts.read / total.seconds, 1) if total.seconds else None
 
 
-def run_of_rejects(run: int | None, url: str) -> tuple[int, list[str]]:
-    """Return a run, by default the latest that read records and is not undone, and the files that it read."""
+def run_of_rejects(run: int | None, url: str) -> int:
+    """Return a run that has rejects to show, by default the latest that read records and is not undone."""
     with open_once(url) as reader:
         rows = reader.runs()
     wanted = _latest(rows) if run is None else run
@@ -89,7 +86,7 @@ def run_of_rejects(run: int | None, url: str) -> tuple[int, list[str]]:
         if row.run == wanted and row.status == "undone":
             raise ConfigError(f"run {run} was undone, and its rejects with it: load the source again to see them")
         if row.run == wanted:
-            return row.run, _files_of(row)
+            return row.run
     which = "that read records" if run is None else run
     raise ConfigError(f"there is no run {which} in {hide_password(url)}: see `membatch runs`")
 
@@ -106,6 +103,10 @@ def sources_of_runs(url: str) -> list[str]:
 
 
 def _files_of(row: RunRow) -> list[str]:
+    from membatch import source as sources
+    from membatch.runs.inputs import ITERABLE
+    from membatch.source.stream import STANDARD_INPUT
+
     begun = msgspec.json.decode(row.sources)
     folder = Path(begun.get("folder") or "")
     names = [file["path"] for file in begun["files"]]
@@ -114,7 +115,7 @@ def _files_of(row: RunRow) -> list[str]:
 
 def list_rejects(run: int | None, url: str) -> Iterator[str]:
     """Yield the rejected records of a run (by default of the latest that read some) as JSON lines."""
-    number, _ = run_of_rejects(run, url)
+    number = run_of_rejects(run, url)
     with open_once(url) as reader:
         row = next(row for row in reader.runs() if row.run == number)
         names = [file["path"] for file in msgspec.json.decode(row.sources)["files"]]
