@@ -40,10 +40,18 @@ def test_a_run_that_was_undone_sends_nobody_to_rejects_that_are_gone(folder: Pat
     assert b"run 2 was undone, and its rejects with it" in refused.stderr
 
 
-def test_a_retry_without_open_rejects_says_so(folder: Path) -> None:
-    lines(folder / "good.jsonl", {"summary": "good"})
-    membatch("run", "good.jsonl", *EXACT, folder=folder)
-    assert b"nothing was left to retry" in membatch("retry", 3, folder=folder).stderr
+def test_a_retry_without_open_rejects_makes_no_run_and_says_so(folder: Path) -> None:
+    lines(folder / "again.jsonl", {"id": "a", "summary": "Anna sings"}, {"id": "b", "summary": "Bo swims"})
+    assert membatch("run", "again.jsonl", *EXACT, folder=folder).returncode == 1
+    update = {"MEMBATCH_DEDUP_SAME_ID": "update"}
+    assert membatch("retry", 3, folder=folder, environment=update).returncode == 0
+    answer = membatch("retry", 3, folder=folder, environment=update)
+    assert (answer.returncode, answer.stdout) == (0, b"")
+    assert b"there is nothing to retry: run 3 has no reject that is open and whole" in answer.stderr
+    assert [run["kind"] for run in json.loads(membatch("runs", "--json", folder=folder).stdout)] == [
+        *3 * ["load"],
+        "retry",
+    ]
 
 
 @pytest.mark.parametrize(

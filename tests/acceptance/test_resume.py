@@ -331,6 +331,7 @@ def test_a_retry_that_the_tolerance_stopped_goes_on_with_the_next_reject(tmp_pat
     source = write(tmp_path / "in.jsonl", [{"summary": ""} for _ in range(30)])
     process(source, config=config(tmp_path / "a.db"))
     stopped = retry(1, config=config(tmp_path / "a.db", max_errors=9))
+    assert stopped is not None
     assert (stopped.status, stopped.counts.read) == ("stopped", 10)
     report = resume(config=config(tmp_path / "a.db", max_errors=100))
     assert report is not None

@@ -70,10 +70,7 @@ def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None,
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = resume_run(run_id, config=resolved.config, force=force, wait=wait, observers=observers)
     if report is None:
-        if as_json:
-            show_json("null")  # no run
-        say("there is nothing to resume", quiet)
-        return 0
+        return _nothing_done("there is nothing to resume", as_json, quiet)
     return conclude(report, as_json, quiet, report_file)
 
 
@@ -96,6 +93,10 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
     check_report_file(report_file, resolved.config)
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = retry_run(run_id, config=resolved.config, format=format, wait=wait, observers=observers)
+    if report is None:
+        return _nothing_done(
+            f"there is nothing to retry: run {run_id} has no reject that is open and whole", as_json, quiet
+        )
     return conclude(report, as_json, quiet, report_file)
 
 
@@ -154,6 +155,14 @@ def convert(
     if report.status == "done":
         say(f"wrote {plural(report.counts.valid, 'record')} to {output}", quiet or as_json)
     return conclude(report, as_json, quiet, None)
+
+
+def _nothing_done(why: str, as_json: bool, quiet: bool) -> int:
+    """End a command that made no run."""
+    if as_json:
+        show_json("null")
+    say(why, quiet)
+    return 0
 
 
 def _show_explained(sources: list[str], count: int, config: Any) -> None:
