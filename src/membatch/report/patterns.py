@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 LOOKED_AT: Final = 20  # rejections of a batch whose raw record is decoded for a hint
 _FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+# A cell, what divides cells, and more: no name or item of indented JSON begins so.
+_ROW: Final = re.compile(rb'\s*(?!"[^"]*"\s*:)(?:"[^"]*"|[^"\s{}\[\],;|][^"{}\[\],;\t|\n]*)[,;\t|][ \t]*\S')
+_TABLE: Final = (
+    "The lines look like rows of a table: give the file the suffix .csv or .tsv; standard input is read as JSON only, "
+    "so save a table to such a file first."
+)
 _MOST_NAMES: Final = 6
 _FREE_FORM: Final = re.compile(r"\b(metadata|temporal)\..*", re.DOTALL)  # below it, names are the author's
 OTHER: Final = "(other)"  # stands for what is counted but not told apart
@@ -56,6 +62,8 @@ def hints_of(rejection: Rejection) -> Iterator[str]:
     try:
         value = msgspec.json.decode(rejection.raw)
     except (msgspec.MsgspecError, ValueError, RecursionError):
+        if rejection.code == "json-malformed" and _ROW.match(rejection.raw):
+            yield f"{rejection.code}\ttable:row"
         return
     fits = sorted(_fitting_formats(value)) if rejection.format is None else []
     for error in rejection.errors:
@@ -131,6 +139,8 @@ def _in_words(entry: dict[str, Any], hints: dict[str, int]) -> str:
     cause = _cause(entry["field"], hints)
     formats = [name for name in _named(hints, "format:") if name != "membatch"]
     advice = f"Use --format {formats[0]}." if formats else _rescaled(hints) or entry["advice"]
+    if _named(hints, "table:"):
+        advice = _TABLE
     return f"{records}: {what}{cause}. {advice}"
 
 
