@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from membatch.cli.commands import examples
-from membatch.cli.options import common, say, settings_of, show_json, waiting
+from membatch.cli.options import common, say, settings_of, show_json, show_lines, waiting
 
 if TYPE_CHECKING:
     from membatch.report import Report
@@ -148,7 +148,7 @@ def _show_pairs(pairs: list[dict[str, Any]], as_json: bool) -> None:
         return
     for pair in pairs:
         older, younger = marked(pair["older"]["summary"], pair["younger"]["summary"])
-        click.echo(f"{pair['review']}  score {pair['score']}, unsure: {', '.join(pair['guards'])}")
-        click.echo(f"   older    {older}\n   younger  {younger}")
+        head = f"{pair['review']}  score {pair['score']}, unsure: {', '.join(pair['guards'])}"
+        show_lines([head, f"   older    {older}", f"   younger  {younger}"])
     if not pairs:
         click.echo("no pair waits for a decision", err=True)

@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from membatch.cli.commands import examples
-from membatch.cli.options import check_report_file, common, matching, say, settings_of, show_json, write_report
+from membatch.cli.options import (
+    check_report_file,
+    common,
+    matching,
+    say,
+    settings_of,
+    show_json,
+    show_lines,
+    write_report,
+)
 
 
 @click.command(epilog=examples("membatch runs", "membatch runs --json"))
@@ -171,8 +180,7 @@ def history(memory_id: str, **flags: Any) -> int:
     if as_json:
         show_json(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
-    for line in told(found):
-        click.echo(line)
+    show_lines(told(found))
     return 0
 
 

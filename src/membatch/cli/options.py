@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +180,24 @@ def show_json(text: str) -> None:
     from membatch.terminal import harmless
 
     click.echo(harmless(text) if sys.stdout.isatty() else text)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Print lines, on a terminal wrapped at its width, what goes on standing further in."""
+    if not sys.stdout.isatty():
+        for line in lines:
+            click.echo(line)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(color_system=None)
+    for line in lines:
+        text = line.lstrip()
+        indent = line[: len(line) - len(text)]
+        wrapped = Text(text).wrap(console, max(20, console.width - len(indent) - 4), overflow="fold")
+        for number, piece in enumerate(wrapped):
+            click.echo(f"{indent}{'    ' if number else ''}{piece.plain}")
 
 
 def say(text: str, quiet: bool) -> None:
