@@ -141,3 +141,43 @@ def test_a_load_whose_report_nobody_reads_ends_with_the_code_of_its_outcome(fold
     lines(folder / "bad.jsonl", *bad)
     load = ["run", "bad.jsonl", *EXACT, "--max-error-rate", "1", "--batch-size", "1", "--json"]
     assert read_one_line(*load, folder=folder) == 1
+
+
+FATHER, MOTHER = "my father died when I was in high school", "my mother died when I was in high school"
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a store that was reviewed, unmerged, undone, and from which a memory is forgotten."""
+    folder = tmp_path_factory.mktemp("changed")
+    lines(folder / "in.jsonl", {"id": "a", "summary": FATHER}, {"id": "b", "summary": MOTHER}, {"summary": FATHER})
+    lines(folder / "c.jsonl", {"id": "c", "summary": "Cleo sings"})
+    for line in ("run in.jsonl", "review --accept 1", "unmerge 1", "run c.jsonl", "undo 4", "forget a"):
+        done = membatch(*line.split(), folder=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        (2, "review 2 finished: 1 pair merged"),
+        (3, "unmerge 3 finished: 1 merge taken back"),
+        (5, "undo 5 finished: run 4 taken out"),
+        (6, "forget 6 finished: rows removed for good: duplicate 1, memory 1, merge 1, review 1"),
+    ],
+)
+def test_the_report_of_a_run_that_read_nothing_says_what_it_did_and_no_more(run: int, says: str, changed: Path) -> None:
+    assert membatch("report", run, folder=changed).stdout.decode().splitlines() == [says]
+    membatch("report", run, "--output", "r.html", folder=changed)
+    page = (changed / "r.html").read_text("utf-8")
+    assert f"<h1>{says[0].upper()}{says[1:]}.</h1>" in page
+    assert [part for part in ("inserted</dt>", "garbage collection", 'class="tiles"') if part in page] == []
+    assert "{\n  &quot;store&quot;" in page
+
+
+def test_the_report_of_an_empty_file_shows_no_outcomes(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").touch()
+    shown = membatch("run", "in.jsonl", *EXACT, folder=tmp_path).stderr.decode()
+    assert "load 1 finished: 0 records read" in shown
+    assert "inserted  " not in shown

@@ -59,6 +59,7 @@ class Report(msgspec.Struct, kw_only=True):
     migration: dict[str, Any] | None = None
     recommendations: list[dict[str, str]] = []
     format: dict[str, str | None] | None = None  # what the sources were taken for, and why
+    changes: dict[str, Any] | None = None  # of a run that reads nothing: what it took out, merged, removed
 
     @property
     def exit_code(self) -> int:
@@ -96,6 +97,7 @@ class Account(msgspec.Struct, kw_only=True):
     ending: dict[str, Any]  # what is known only at the end: `rest`, a tally of what no batch counted; where it resumed
     summaries: Mapping[MemoryKey, str] = {}  # the beginnings of the texts that examples show; none if redacted
     format: dict[str, str | None] | None = None
+    changes: dict[str, Any] | None = None
 
 
 def report_of(account: Account) -> Report:
@@ -152,6 +154,7 @@ def report_of(account: Account) -> Report:
         quality=_quality(total.quality),
         migration=_migration(total),
         format=account.format,
+        changes=account.changes,
     )
     report.recommendations = recommendations(report)
     return report

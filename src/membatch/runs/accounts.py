@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from membatch.plan import MemoryKey
 from membatch.report import DRY_RUN, MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
 from membatch.report.samples import sample_of, shortened
 from membatch.report.tally import Tally, add, rates
-from membatch.store import RunRow, Store, open_store
+from membatch.store import ChangeTally, RunRow, Store, open_store
 
 READING: Final = ("load", "retry")  # the kinds of runs that read records
 
@@ -184,6 +185,7 @@ def report_from(store: Store, run: int, config: Config, *, dry_run: bool = False
             ending=ending,
             summaries={} if config.redact else _summaries(store, run, tallies),
             format=_format_of(row),
+            changes=None if row.kind in READING else _changes(store, run),
         )
     )
 
@@ -193,6 +195,19 @@ def _summaries(store: Store, run: int, tallies: list[Tally]) -> dict[MemoryKey, 
     found = store.beginnings(example_keys(tallies), SAMPLE_LENGTH + 1)
     # The key of a memory that was undone may belong to a memory of a later run by now.
     return {key: shortened(text) for key, born, text in found if born <= run}
+
+
+def _changes(store: Store, run: int) -> dict[str, Any]:
+    """Return what a run that is no load changed: the runs it took out, pairs it merged, rows it removed by table."""
+    total = ChangeTally()
+    removed: Counter[str] = Counter()
+    for batch in store.batches(run):
+        tally = msgspec.json.decode(batch.tally, type=ChangeTally)
+        total.accepted += tally.accepted
+        total.undone = total.undone + tally.undone
+        for tables in tally.removed.values():
+            removed.update(tables)
+    return {"undone": sorted(total.undone), "accepted": total.accepted, "removed": dict(sorted(removed.items()))}
 
 
 def _format_of(row: RunRow) -> dict[str, str | None] | None:
