@@ -165,10 +165,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Resolved(NamedTuple):
-    """Settings and, for each dotted name, where its value came from."""
+    """Settings and, for each dotted name, where its value came from, and how an error names the place."""
 
     config: Config
     origin: dict[str, str]
+    typed: dict[str, str]
 
 
 def resolve(
@@ -199,17 +200,28 @@ def resolve(
                 raise ConfigError(f"{source}: unknown setting {name!r}" + suggest(name, values))
             values[name] = value
             origin[name] = source
-    origins = {name: spelled.get(name, found) if found == "flag" else found for name, found in origin.items()}
+    typed = {name: _typed(name, found, spelled) for name, found in origin.items()}
     try:
         config = msgspec.convert(_nest(values), Config, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explained(str(error), values, origins)) from None
+        raise ConfigError(_explained(str(error), values, typed)) from None
     try:
-        return Resolved(config.check(), origin)
+        return Resolved(config.check(), origin, typed)
     except ConfigError as error:
         name = re.split(r"[ :]", str(error), maxsplit=1)[0]
-        where = origins.get(name, "default")
+        where = typed.get(name, "default")
         raise ConfigError(str(error) if where == "default" else f"{where}: {error}") from None
+
+
+def _typed(name: str, origin: str, spelled: Mapping[str, str]) -> str:
+    """Return how an error names the place where a setting was given."""
+    if origin == "environment":
+        return f"environment: {_variable(name)}"
+    return spelled.get(name, origin) if origin == "flag" else origin
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.upper().replace(".", "_")
 
 
 def _explained(message: str, values: Mapping[str, Any], origin: Mapping[str, str]) -> str:
@@ -320,7 +332,7 @@ def _from_file(path: str | os.PathLike[str] | None) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     names = _flatten(to_plain(Config()))
-    known = {ENVIRONMENT_PREFIX + name.upper().replace(".", "_"): name for name in names}
+    known = {_variable(name): name for name in names}
     found: dict[str, Any] = {}
     for variable, text in environment.items():
         if not variable.startswith(ENVIRONMENT_PREFIX):

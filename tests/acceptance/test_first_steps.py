@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from membatch import ConfigError, process
+from membatch import Config, ConfigError, explain, process, retry
+from membatch.config import DedupSettings
+from membatch.runs.accounts import list_runs
 from tests.acceptance.command import membatch
 
 SLIPS = {
@@ -134,3 +137,13 @@ def test_wrong_types_from_python_are_answered_with_what_is_right(tmp_path: Path)
     config: Any = {"store": "sqlite:///m.db"}
     with pytest.raises(ConfigError, match="not a Config"):
         process([{"summary": "Anna sings"}], config=config)
+
+
+def test_a_format_misspelt_from_python_is_refused_and_makes_no_run(tmp_path: Path) -> None:
+    settings = Config(store=f"sqlite:///{tmp_path}/m.db", dedup=DedupSettings(strategy="exact"))
+    process([{"summary": ""}], config=settings)
+    with pytest.raises(ConfigError, match="unknown format 'mem'"):
+        retry(1, config=settings, format="mem")
+    with pytest.raises(ConfigError, match="unknown format 'mem'"):
+        explain("{}", "{}", config=replace(settings, format="mem"))
+    assert len(list_runs(settings.store)) == 1

@@ -89,7 +89,7 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
     from membatch.progress import shown
     from membatch.runs.retry import retry as retry_run
 
-    resolved, as_json, quiet = settings_of(flags)
+    resolved, as_json, quiet = settings_of({**flags, "format": format})
     check_report_file(report_file, resolved.config)
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = retry_run(run_id, config=resolved.config, format=format, wait=wait, observers=observers)

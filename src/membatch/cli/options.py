@@ -130,7 +130,28 @@ def settings_of(flags: dict[str, Any]) -> tuple[Resolved, bool, bool]:
     file = flags.pop("config_file")
     parameters = click.get_current_context().command.params
     spelled = {str(item.name).replace("__", "."): item.opts[0] for item in parameters if isinstance(item, click.Option)}
-    return resolve(file, os.environ, flags, spelled), as_json, quiet
+    resolved = resolve(file, os.environ, flags, spelled)
+    _refuse_unknown(resolved)
+    return resolved, as_json, quiet
+
+
+def _refuse_unknown(resolved: Resolved) -> None:
+    """Raise ConfigError, which names what was typed, for a store or a format that there is not."""
+    from membatch.errors import ConfigError
+    from membatch.store import store_of
+    from membatch.store.places import files_of
+
+    config, name = resolved.config, "store"
+    try:
+        store_of(config.store)
+        files_of(config.store)
+        if config.format is not None:
+            from membatch.runs.inputs import format_named
+
+            name = "format"
+            format_named(config.format)
+    except ConfigError as error:
+        raise ConfigError(f"{resolved.typed[name]}: {error}") from None
 
 
 def check_report_file(name: str | None, config: Config, sources: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from membatch.report import Report
 from membatch.report.tally import Tally
 from membatch.run import Observer, Outcome, Stop, collected_by_batch
 from membatch.runs.accounts import open_once, report_from
-from membatch.runs.inputs import with_choices
+from membatch.runs.inputs import format_named, with_choices
 from membatch.runs.session import Session, opened_session, to_json
 from membatch.source import MOST_BYTES, SourceFile, document_of
 from membatch.store import RejectRow, RunRow, Store
@@ -35,6 +35,8 @@ def retry(
     Returns None where none is open. A reject of which only the beginning was kept (over the limit) stays as it is.
     """
     config = with_choices(config or Config(), store, None).check()
+    if format is not None:
+        format_named(format)
     with open_once(config.store) as reader:
         if _retryable(reader, run, config) is None:
             return None
