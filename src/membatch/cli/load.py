@@ -8,6 +8,7 @@ import click
 
 from membatch.cli.commands import examples
 from membatch.cli.options import (
+    answer,
     batching,
     check_report_file,
     common,
@@ -18,7 +19,6 @@ from membatch.cli.options import (
     reporting,
     say,
     settings_of,
-    show_json,
     tolerance,
     waiting,
 )
@@ -70,7 +70,7 @@ def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None,
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = resume_run(run_id, config=resolved.config, force=force, wait=wait, observers=observers)
     if report is None:
-        return _nothing_done("there is nothing to resume", as_json, quiet)
+        return answer("there is nothing to resume", "null", as_json, quiet)
     return conclude(report, as_json, quiet, report_file)
 
 
@@ -94,9 +94,8 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = retry_run(run_id, config=resolved.config, format=format, wait=wait, observers=observers)
     if report is None:
-        return _nothing_done(
-            f"there is nothing to retry: run {run_id} has no reject that is open and whole", as_json, quiet
-        )
+        sentence = f"there is nothing to retry: run {run_id} has no reject that is open and whole"
+        return answer(sentence, "null", as_json, quiet)
     return conclude(report, as_json, quiet, report_file)
 
 
@@ -155,14 +154,6 @@ def convert(
     if report.status == "done":
         say(f"wrote {plural(report.counts.valid, 'record')} to {output}", quiet or as_json)
     return conclude(report, as_json, quiet, None)
-
-
-def _nothing_done(why: str, as_json: bool, quiet: bool) -> int:
-    """End a command that made no run."""
-    if as_json:
-        show_json("null")
-    say(why, quiet)
-    return 0
 
 
 def _show_explained(sources: list[str], count: int, config: Any) -> None:

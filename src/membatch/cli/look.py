@@ -10,6 +10,7 @@ import click
 
 from membatch.cli.commands import examples
 from membatch.cli.options import (
+    answer,
     check_report_file,
     common,
     matching,
@@ -118,13 +119,11 @@ def report(run_id: int | None, output: str | None, **flags: Any) -> int:
     found = report_of_run(run_id, store=resolved.config.store, redact=resolved.config.redact)
     if output is not None:
         write_report(found, output)
-        say(f"wrote {output}", quiet or as_json)
-    if as_json:
-        show_json(found.to_json())
-    elif output is None:
-        from membatch.report.text import text_of
+    if output is not None or as_json:
+        return answer(f"wrote {output}", found.to_json(), as_json, quiet)
+    from membatch.report.text import text_of
 
-        click.echo(text_of(found))
+    click.echo(text_of(found))
     return 0
 
 
@@ -157,10 +156,8 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
     check_output(output, sources_of_runs(store), store)
     with placed(Path(output)) as stream:
         count = sum(1 for line in lines if stream.write(line.encode() + b"\n"))
-    if as_json:
-        show_json(json.dumps({"wrote": output, "run": run, "rejects": count}))
-    say(f"wrote {plural(count, 'reject')} of run {run} to {output}", quiet or as_json)
-    return 0
+    sentence = f"wrote {plural(count, 'reject')} of run {run} to {output}"
+    return answer(sentence, json.dumps({"wrote": output, "run": run, "rejects": count}), as_json, quiet)
 
 
 @click.command(epilog=examples("membatch history 7c9e6679-7425-40de-944b-e07fc1f90ae7"))
@@ -276,11 +273,10 @@ def export(output: str | None, shape: str, user: str | None, **flags: Any) -> in
         raise click.UsageError("--user goes with --format pam")
     with open_once(resolved.config.store) as store:
         count = _export_pam(store, output, user) if shape == "pam" else export_rows(store.export(), output)
-    if output is not None:
-        if as_json:
-            show_json(json.dumps({"wrote": output, "memories": count}))
-        say(f"wrote {plural(count, 'memory', 'memories')} to {output}", quiet or as_json)
-    return 0
+    if output is None:
+        return 0
+    sentence = f"wrote {plural(count, 'memory', 'memories')} to {output}"
+    return answer(sentence, json.dumps({"wrote": output, "memories": count}), as_json, quiet)
 
 
 def _export_pam(store: Any, output: str | None, user: str | None) -> int:

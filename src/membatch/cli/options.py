@@ -196,6 +196,15 @@ def _show(report: Report, as_json: bool, quiet: bool) -> None:
         click.echo(end_line(report) if is_logged else text_of(report), err=True)
 
 
+def answer(sentence: str, text: str, as_json: bool, quiet: bool) -> int:
+    """End a command with what it did: JSON text for programs, a sentence for people."""
+    if as_json:
+        show_json(text)
+    else:
+        say(sentence, quiet)
+    return 0
+
+
 def show_json(text: str) -> None:
     """Print JSON, on a terminal so that nothing in it drives it."""
     from membatch.terminal import harmless
