@@ -197,6 +197,8 @@ def resolve(
                 or name.startswith("tolerance.by_category.")
             )
             if not known:
+                if any(full.startswith(f"{name}.") for full in values):
+                    raise ConfigError(f"{source}: {name} = {value!r} is not acceptable: write a table [{name}]")
                 raise ConfigError(f"{source}: unknown setting {name!r}" + suggest(name, values))
             values[name] = value
             origin[name] = source
@@ -209,7 +211,8 @@ def resolve(
         return Resolved(config.check(), origin, typed)
     except ConfigError as error:
         name = re.split(r"[ :]", str(error), maxsplit=1)[0]
-        where = typed.get(name, "default")
+        places = [place for full, place in typed.items() if full == name or full.startswith(f"{name}.")]
+        where = next((place for place in places if place != "default"), "default")
         raise ConfigError(str(error) if where == "default" else f"{where}: {error}") from None
 
 
@@ -253,6 +256,7 @@ def _in_words(schema: Mapping[str, Any]) -> str:
         "integer": "a whole number",
         "number": "a number",
         "boolean": "true or false",
+        "string": "a text in quotes",
         "array": "a list",
         "object": "a table",
     }

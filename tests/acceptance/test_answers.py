@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,13 @@ def test_a_refusal_names_what_was_typed(arguments: str, answer: str, folder: Pat
         ("", {"MEMBATCH_STORE": "m.db"}, "environment: MEMBATCH_STORE: the store 'm.db' is no URL"),
         ("", {"MEMBATCH_FORMAT": "mem"}, "environment: MEMBATCH_FORMAT: unknown format 'mem'"),
         ("", {"MEMBATCH_MERGE_SUMMARY": "longest"}, "write the table [merge] into membatch.toml"),
+        ("batch = 3\n", {}, "file s.toml: batch = 3 is not acceptable: write a table [batch]"),
+        ("store = 3\n", {}, "file s.toml: store = 3 is not acceptable: write a text in quotes"),
+        (
+            "[tolerance.by_category]\ndatabas = 3\n",
+            {},
+            "file s.toml: tolerance.by_category names 'databas': did you mean",
+        ),
         ("[merge.summary]\nrule = 1\n", {}, 'write each like summary = "longest"'),
         ('[merge]\nsumary = "longest"\n', {}, "did you mean 'summary'?"),
         ('[dedup]\nguards = ["negaton"]\n', {}, "did you mean 'negation'?"),
@@ -191,3 +199,53 @@ def test_the_report_of_an_empty_file_shows_no_outcomes(tmp_path: Path) -> None:
     shown = membatch("run", "in.jsonl", *EXACT, folder=tmp_path).stderr.decode()
     assert "load 1 finished: 0 records read" in shown
     assert "inserted  " not in shown
+
+
+LATIN = {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+@pytest.mark.parametrize("line", ["history q", "explain q q", "review", "runs", "convert in.jsonl --explain 1"])
+def test_what_the_terminal_cannot_write_is_no_error(line: str, encoding: str, tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", {"id": "q", "summary": "Zoë 中文 \U0001f600"})
+    membatch("run", "in.jsonl", *EXACT, folder=tmp_path)
+    environment = {**LATIN, "PYTHONIOENCODING": encoding}
+    done = membatch(*line.split(), folder=tmp_path, environment=environment)
+    assert done.returncode == 0, done.stderr
+    if "history" in line:
+        told = membatch("history", "q", "--json", folder=tmp_path, environment=environment).stdout
+        assert json.loads(told)["record"]["summary"] == "Zoë 中文 \U0001f600"
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "says"),
+    [
+        ("run in.jsonl --strategy exact --store sqlite:///b.db 2>&-", 1, ""),
+        ("runs >&-", 0, ""),
+        ("run - --strategy exact <&-", 4, "standard input is closed: pipe the data into"),
+        ("run ''", 4, "the name of a source is empty: is a variable not set?"),
+    ],
+)
+def test_closed_streams_and_empty_names_are_answered(shell: str, code: int, says: str, folder: Path) -> None:
+    lines(folder / "in.jsonl", {"summary": "Anna sings"}, {"summary": ""})
+    command = f"{shlex.quote(sys.executable)} -m membatch.cli {shell}"
+    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, check=False)
+    assert (done.returncode, says in done.stderr.decode()) == (code, True), done.stderr
+
+
+INTERRUPTED = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(name, *_):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt)
+from membatch.cli import main
+main()
+"""
+
+
+def test_who_interrupts_at_once_sees_no_stack_trace(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, "runs"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"membatch: interrupted at once\n")

@@ -14,7 +14,7 @@ import click
 import pytest
 
 import membatch
-from membatch.cli import cli
+from membatch.cli.program import cli
 
 from .command import lines
 from .command import membatch as membatch_command

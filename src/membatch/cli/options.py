@@ -206,9 +206,11 @@ def answer(sentence: str, text: str, as_json: bool, quiet: bool) -> int:
 
 
 def show_json(text: str) -> None:
-    """Print JSON, on a terminal so that nothing in it drives it."""
-    from membatch.terminal import harmless
+    """Print JSON, on a terminal so that nothing in it drives it, in whatever encoding."""
+    from membatch.terminal import ascii_only, harmless
 
+    if sys.stdout.encoding.lower() != "utf-8":
+        text = ascii_only(text)
     click.echo(harmless(text) if sys.stdout.isatty() else text)
 
 

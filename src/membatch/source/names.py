@@ -98,6 +98,8 @@ def _files_in(name: str) -> list[str]:
 
 
 def _expand_one(name: str, layout: Layout) -> list[str]:
+    if not name:
+        raise SourceError("the name of a source is empty: is a variable not set? For this folder write .")
     if sql.is_database(name):
         sql.selection_of(name)
         return [name]
