@@ -239,6 +239,7 @@ def test_the_table_of_runs_fits_a_narrow_terminal_and_is_whole_elsewhere(tmp_pat
     assert [word in shown[0] for word in ("read", "rejected", "a second", "duplicates")] == [True, True, True, False]
     assert "--json has all" in shown[-1]
     assert on_a_terminal("runs", columns=150, folder=tmp_path) == whole
+    assert max(map(len, on_a_terminal("runs", columns=60, folder=tmp_path))) <= 60
 
 
 def test_rejects_without_a_run_are_those_of_the_latest_that_read_records(tmp_path: Path) -> None:

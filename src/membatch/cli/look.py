@@ -36,8 +36,7 @@ def runs(**flags: Any) -> int:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return 0
-    for line in _table_of(rows):
-        click.echo(line)
+    show_lines(_table_of(rows))
     return 0
 
 
@@ -46,21 +45,24 @@ _HEADS = {
     **dict.fromkeys(("read", "inserted", "duplicates", "merged", "held", "rejected"), "right"),
     **dict.fromkeys(("success", "repeats", "a second"), "right"),
 }
-_LEFT_OUT = ("started", "duplicates", "merged", "held")  # of a terminal that is too narrow
+# Of a terminal that is too narrow these are left out, one after the other until the rest fits.
+_LESS_NEEDED = ("started", "duplicates", "merged", "held", "a second", "repeats", "success")
 
 
 def _table_of(rows: list[dict[str, Any]]) -> list[str]:
     """Return the lines of the table of runs; a narrow terminal gets fewer columns rather than cut figures."""
     from rich.console import Console
 
-    terminal, note = Console(), []
+    terminal, left_out = Console(), 0
     lines = _drawn(rows, list(_HEADS))
-    if terminal.is_terminal and max(map(len, lines)) > terminal.width:
-        lines = _drawn(rows, [name for name in _HEADS if name not in _LEFT_OUT])
-        note = [f"a wider terminal also shows {', '.join(_LEFT_OUT)}; --json has all"]
-    if len(rows) > 1:
+    while terminal.is_terminal and max(map(len, lines)) > terminal.width and left_out < len(_LESS_NEEDED):
+        left_out += 1
+        lines = _drawn(rows, [name for name in _HEADS if name not in _LESS_NEEDED[:left_out]])
+    if len(rows) > 1 and left_out < len(_LESS_NEEDED):
         lines.append("below each rate: that of all earlier runs of this store together")
-    return lines + note
+    if left_out:
+        lines.append(f"a wider terminal also shows {', '.join(_LESS_NEEDED[:left_out])}; --json has all")
+    return lines
 
 
 def _drawn(rows: list[dict[str, Any]], names: list[str]) -> list[str]:

@@ -220,11 +220,15 @@ def show_lines(lines: Iterable[str]) -> None:
         for line in lines:
             click.echo(line)
         return
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.text import Text
 
     console = Console(color_system=None)
     for line in lines:
+        if cell_len(line) <= console.width:
+            click.echo(line)
+            continue
         text = line.lstrip()
         indent = line[: len(line) - len(text)]
         wrapped = Text(text).wrap(console, max(20, console.width - len(indent) - 4), overflow="fold")

@@ -17,6 +17,7 @@ from membatch.cli.options import answer, batching, common, matching, settings_of
 def init(**flags: Any) -> int:
     """Make an empty store, and membatch.toml if there is none."""
     from membatch.config import CONFIG_FILE, hide_password
+    from membatch.export import placed
     from membatch.store import open_store
 
     resolved, as_json, quiet = settings_of(flags)
@@ -25,7 +26,8 @@ def init(**flags: Any) -> int:
     store, sentence = hide_password(config.store), f"the store {hide_password(config.store)} is ready"
     is_written = not Path(CONFIG_FILE).exists()
     if is_written:
-        Path(CONFIG_FILE).write_text(config.to_toml(), "utf-8")
+        with placed(Path(CONFIG_FILE)) as stream:
+            stream.write(config.to_toml().encode())
         sentence += f"\nwrote {CONFIG_FILE} with the settings as they are now"
     return answer(sentence, json.dumps({"store": store, "wrote": CONFIG_FILE if is_written else None}), as_json, quiet)
 

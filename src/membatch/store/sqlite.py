@@ -142,7 +142,9 @@ class SqliteStore(Reading):
                 f"the store {self._path} is being written to by {self._holder()}: wait for it, or use --wait"
             ) from None
         except OSError as error:
-            raise SurroundingsError(f"cannot lock the store {self._path}: {error.strerror}") from None
+            raise SurroundingsError(
+                f"cannot lock the store {self._path}: {error.strerror}: allow writing beside it, or use another --store"
+            ) from None
         self._lock = lock
 
     def _holder(self) -> str:
