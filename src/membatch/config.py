@@ -256,7 +256,7 @@ def _in_words(schema: Mapping[str, Any]) -> str:
         "integer": "a whole number",
         "number": "a number",
         "boolean": "true or false",
-        "string": "a text in quotes",
+        "string": "text in quotes",
         "array": "a list",
         "object": "a table",
     }

@@ -109,7 +109,7 @@ def test_a_refusal_names_what_was_typed(arguments: str, answer: str, folder: Pat
         ("", {"MEMBATCH_FORMAT": "mem"}, "environment: MEMBATCH_FORMAT: unknown format 'mem'"),
         ("", {"MEMBATCH_MERGE_SUMMARY": "longest"}, "write the table [merge] into membatch.toml"),
         ("batch = 3\n", {}, "file s.toml: batch = 3 is not acceptable: write a table [batch]"),
-        ("store = 3\n", {}, "file s.toml: store = 3 is not acceptable: write a text in quotes"),
+        ("store = 3\n", {}, "file s.toml: store = 3 is not acceptable: write text in quotes"),
         (
             "[tolerance.by_category]\ndatabas = 3\n",
             {},

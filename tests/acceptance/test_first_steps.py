@@ -27,6 +27,7 @@ SLIPS = {
     "a file misspelt by a letter": ("run n.jsonl", 4, "did you mean m.jsonl?"),
     "an address": ("run https://example.org/m.jsonl", 4, "download it first, or pipe it"),
     "another kind of file": ("run notes.txt", 4, "expected .jsonl"),
+    "a compressed file of no kind": ("run m.gz", 4, "call it like m.jsonl.gz"),
     "a file for a store": ("run m.jsonl --store memories.db", 2, "write sqlite:///memories.db"),
     "a store in no folder": ("run m.jsonl --store sqlite:///no/a.db", 4, "its folder does not exist: make it first"),
     "a strategy that is none": ("run m.jsonl --strategy fuzzy", 2, "'memory-only', 'exact', 'similar'"),
@@ -60,6 +61,7 @@ SLIPS = {
 def test_a_slip_is_answered_with_the_fix_and_makes_no_store(line: str, code: int, says: str, tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"summary": "Anna moved to Oslo"}\n', "utf-8")
     (tmp_path / "notes.txt").write_text("a note\n", "utf-8")
+    (tmp_path / "m.gz").touch()
     (tmp_path / "place.toml").write_text("threshold = 0.9\n", "utf-8")
     (tmp_path / "rule.toml").write_text('[merge]\nsummary = "longer"\n', "utf-8")
     before = sorted(tmp_path.iterdir())

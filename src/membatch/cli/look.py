@@ -250,7 +250,9 @@ def check(**flags: Any) -> int:
         "membatch export --output memories.parquet", "membatch export --format pam --user anna --output anna.json"
     )
 )
-@click.option("--output", type=click.Path(), metavar="FILE", help="A file .jsonl, .csv or .parquet [standard output].")
+@click.option(
+    "--output", type=click.Path(), metavar="FILE", help="A .jsonl, .json, .csv or .parquet file [standard output]."
+)
 @click.option(
     "--format",
     "shape",
