@@ -26,12 +26,13 @@ from typing import Any
 
 from membatch import process
 from membatch.config import Config
-from membatch.decide import decide, rules_of
+from membatch.decide import decide
 from membatch.monitor import Clock
 from membatch.plan import Batch, Checkpoint, Hits, MemoryKey, Plan, Position, RawBatch
 from membatch.prepare import Prepare
 from membatch.report.quality import ALL_OF_THE_FIRST, quality_of
 from membatch.report.tally import tally_of
+from membatch.rules import rules_of
 from membatch.run import collected_by_batch
 from membatch.runs import load
 

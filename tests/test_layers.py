@@ -35,6 +35,7 @@ RANKS = {
     "store": 3,
     "report": 4,
     "export": 3,
+    "rules": 4,
     "decide": 5,
     "isolation": 5,
     "tolerance": 5,
@@ -57,6 +58,7 @@ RANKS = {
 }
 CORE = {
     "decide",
+    "rules",
     "similarity",
     "merge",
     "merge_rules",

@@ -8,14 +8,12 @@ Data in: a batch, what the index found for it, the rows of those memories, the r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
 from membatch import merge, merge_rules
-from membatch.config import Config, ratio
 from membatch.patch import Document
 from membatch.plan import (
     Batch,
@@ -37,6 +35,7 @@ from membatch.plan import (
     Step,
     StoredRow,
 )
+from membatch.rules import Rules
 from membatch.similarity import guards
 
 _decode = msgspec.json.decode
@@ -50,33 +49,6 @@ class UndecidedError(Exception):
     def __init__(self, record: int, cause: Exception) -> None:
         super().__init__(record)
         self.record, self.cause = record, cause
-
-
-class Rules(NamedTuple):
-    """What decides in one run, resolved once from the settings."""
-
-    strategy: str
-    same_id: str
-    threshold: Fraction
-    review_from: Fraction
-    only_run: bool
-    guards: Mapping[str, guards.GuardRow]
-    merge: merge_rules.Rules
-
-
-def rules_of(config: Config) -> Rules:
-    """Return the rules that the settings name; raises ConfigError."""
-    threshold = ratio(config.dedup.threshold, "dedup.threshold")
-    review_from = config.dedup.review_from
-    return Rules(
-        strategy=config.dedup.strategy,
-        same_id=config.dedup.same_id,
-        threshold=threshold,
-        review_from=threshold if review_from is None else ratio(review_from, "dedup.review_from"),
-        only_run=config.dedup.against == "run",
-        guards=guards.resolve(config.dedup.guards),
-        merge=merge_rules.Rules(config.merge),
-    )
 
 
 def decide(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from membatch.config import Config
-from membatch.decide import Rules, decide, rules_of
+from membatch.decide import decide
 from membatch.errors import ConfigError
 from membatch.fingerprint import DIGEST_BYTES, canonical_text
 from membatch.merge import Survivor, merge
@@ -38,6 +38,7 @@ from membatch.plan import (
     StoredRow,
 )
 from membatch.prepare import NATIVE, Prepare
+from membatch.rules import Rules, rules_of
 from membatch.runs.accounts import open_once
 from membatch.runs.inputs import with_choices
 from membatch.similarity.guards import GUARDS, LIMITS, Facts

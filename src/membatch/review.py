@@ -52,7 +52,7 @@ def accept(review: int, *, config: Config, wait: bool = False) -> int:
 
     Raises ConfigError if there is no such open pair or the merged record would break a limit.
     """
-    from membatch.decide import rules_of  # a look at the pairs needs none of the rules
+    from membatch.rules import rules_of  # a look at the pairs needs none of the rules
 
     with _opened(config, wait) as store:
         row = _pair(store, review)
@@ -68,7 +68,7 @@ def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False
     Returns the number of the run, None where no pair could be accepted, and how many pairs were accepted; a pair that
     would break a limit stays open.
     """
-    from membatch.decide import rules_of
+    from membatch.rules import rules_of
 
     least = Fraction(min_score)
     rules = rules_of(config).merge

@@ -240,7 +240,7 @@ TRAPS = [
     ("Ele é feliz no trabalho", "Ele era feliz no trabalho", "held", "substitution"),
     ("Anna works for Tom at the bakery", "Anna works with Tom at the bakery", "held", "substitution"),
     ("The letter was sent by Maria", "The letter was sent to Maria", "held", "substitution"),
-    ("Anna only eats fish", "Anna also eats fish", "held", "substitution"),
+    ("Anna only eats fish", "Anna also eats fish", "held", "negation"),
     ("Quarter past nine in the hall", "Quarter to nine in the hall", "held", "substitution"),
     ("Anna might move to Berlin", "Anna moves to Berlin", "held", "negation"),
     ("He almost finished his thesis", "He finished his thesis", "held", "negation"),
@@ -256,6 +256,14 @@ TRAPS = [
     ("We meet at 15:30 today", "We meet at 15:00 today", "inserted", "numbers"),
     ("on 10.05 in the hall", "at 10:05 in the hall", "inserted", "numbers"),
     ("It weighs 3,5 kg", "It weighs 3.6 kg", "inserted", "numbers"),
+    ("The key is under the flower pot", "The key is behind the flower pot", "held", "substitution"),
+    ("Most of the guests came by train", "Some of the guests came by train", "held", "substitution"),
+    ("My mother-in-law lives in Leeds", "My mother lives in Leeds", "held", "substitution"),
+    ("Ma grand-mère habite à Lyon", "Ma mère habite à Lyon", "held", "substitution"),
+    ("She plans to quit her job", "She quit her job", "held", "negation"),
+    ("She walks the dog every other day", "She walks the dog every day", "held", "negation"),
+    ("Anna's doctor told her to rest", "Anna told her doctor to rest", "held", "order"),
+    ("会议下午三点半开始", "会议下午三点开始", "inserted", "numbers"),
 ]
 
 SAME = [
@@ -324,6 +332,11 @@ SAME = [
     ("He is used to the cold", "He is used to cold"),
     ("I asked whether he was well", "I asked if he was well"),
     ("彼女は東京に住んでいる", "彼女は東京に住んでいるよ"),
+    ("彼は東京に住んでいます", "彼は東京に住んでいる"),
+    ("他有三个孩子", "他有3个孩子"),
+    ("José lives in Rome", "Jose lives in Rome"),
+    ("the e-mail from Anna", "the email from Anna"),
+    ("Je ne mange pas de viande", "Je mange pas de viande"),
 ]
 
 JANUARY, JUNE = {"occurred_at": "2024-01-05T09:00:00Z"}, {"occurred_at": "2024-06-05T09:00:00Z"}

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from membatch.config import Config, DedupSettings
-from membatch.decide import decide, rules_of
+from membatch.decide import decide
 from membatch.patch import apply
 from membatch.plan import (
     Batch,
@@ -33,6 +33,7 @@ from membatch.plan import (
     sliced,
 )
 from membatch.prepare import Prepare
+from membatch.rules import rules_of
 from membatch.similarity.index import Index
 from membatch.similarity.tokens import tokenize
 

@@ -86,7 +86,7 @@ def review(
         number = reviews.reject(rejected, config=config, wait=wait)
         done = f"the pair {rejected} stays apart"
     elif guard is not None:
-        from membatch.decide import rules_of
+        from membatch.rules import rules_of
 
         min_score = min_score or "0.8"
         ratio(min_score, "--min-score")

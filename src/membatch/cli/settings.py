@@ -39,8 +39,8 @@ def init(**flags: Any) -> int:
 def show_config(**flags: Any) -> int:
     """Show the settings in force, and where each came from."""
     from membatch.config import flat_settings
-    from membatch.decide import rules_of
     from membatch.formats.mapping import layout_of
+    from membatch.rules import rules_of
 
     resolved, as_json, _ = settings_of(flags)
     rules_of(resolved.config)  # what a load would refuse is refused here too

@@ -10,7 +10,6 @@ import msgspec
 
 from membatch import signals
 from membatch.config import Config, memory_bytes
-from membatch.decide import rules_of
 from membatch.errors import StoreError
 from membatch.fingerprint import canonical_text
 from membatch.monitor import Clock, memory_total
@@ -18,6 +17,7 @@ from membatch.plan import MemoryKey
 from membatch.prepare import Prepare, Tokenize
 from membatch.rebuild import rebuild
 from membatch.report import Tally
+from membatch.rules import rules_of
 from membatch.run import Loader
 from membatch.sizing import sizer
 from membatch.store import Store, open_store

@@ -7,6 +7,7 @@ decides, else any unsure. A guard that fires too often costs a merge, one that f
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Final, Literal, NamedTuple
 
@@ -14,12 +15,20 @@ from membatch.config import suggest
 from membatch.errors import ConfigError
 from membatch.extension import extensions
 from membatch.patch import Document
-from membatch.similarity.text import TextFacts, differ_plainly, lazy
-from membatch.similarity.variants import are_variants
-from membatch.similarity.words import ARTICLES, COORDINATORS, COUNTERPARTS, OPPOSITES, PASSIVES
+from membatch.similarity import places
+from membatch.similarity.text import NO_CONTENT, TextFacts, differ_plainly, lazy
+from membatch.similarity.variants import are_spellings, are_variants
+from membatch.similarity.words import (
+    ALIKE,
+    COUNTERPARTS,
+    FUNCTION_CHARACTERS,
+    FUTURE,
+    PASSIVES,
+    PREPOSITIONS,
+    WEIGHTY,
+)
 
 ENTRY_POINTS: Final = "membatch.guards"
-LONGEST_EXCHANGED: Final = 8  # words of a phrase that changes places with another
 ONE_DAY: Final = dt.timedelta(days=1)
 OPPOSITE_VALENCE: Final = 0.5
 
@@ -117,20 +126,25 @@ def numbers(mine: TextFacts, other: TextFacts) -> Verdict:
 
 
 def names(mine: TextFacts, other: TextFacts) -> Verdict:
-    """Different if each has a capitalised word that the other lacks in any case; a plural is no other name."""
+    """Different if each has a capitalised word that the other lacks in any case.
+
+    A plural is no other name, nor is one without its accents.
+    """
     if mine.letters - other.letters and other.letters - mine.letters:
         return "different"
     mine_only = set(mine.capitalised) - other.word_set
     other_only = set(other.capitalised) - mine.word_set
     if not mine_only or not other_only:
         return "same"
-    if all(_is_plural_in(word, other.word_set) for word in mine_only):
+    if all(_is_known_in(word, other.word_set) for word in mine_only):
         return "same"
-    return "same" if all(_is_plural_in(word, mine.word_set) for word in other_only) else "different"
+    return "same" if all(_is_known_in(word, mine.word_set) for word in other_only) else "different"
 
 
-def _is_plural_in(word: str, words: Set[str]) -> bool:
-    return f"{word}s" in words or (word.endswith("s") and word[:-1] in words)
+def _is_known_in(word: str, words: Set[str]) -> bool:
+    if f"{word}s" in words or (word.endswith("s") and word[:-1] in words):
+        return True
+    return any(are_spellings(word, other) for other in words)
 
 
 def symbols(mine: TextFacts, other: TextFacts) -> Verdict:
@@ -143,17 +157,24 @@ def substitution(mine: TextFacts, other: TextFacts) -> Verdict:
 
     A word more on one side is an elaboration.
     """
-    if mine.contrasted != other.contrasted and _are_opposed(mine.contrasted, other.contrasted):
+    if mine.contrasted != other.contrasted and _are_opposed(Counter(mine.contrasted), Counter(other.contrasted)):
         return "unsure"
     if mine.agents != other.agents and mine.content_words == other.content_words:
         if _is_passive_of(mine.agents, other.agents) or _is_passive_of(other.agents, mine.agents):
             return "unsure"
-    mine_only = mine.content_words - other.word_set
-    other_only = other.content_words - mine.word_set if mine_only else mine_only
-    if mine_only and other_only and _lacks_variant(mine_only, other_only) and _lacks_variant(other_only, mine_only):
+    mine_words, other_words = mine.words_beside(other), other.words_beside(mine)
+    mine_only, other_only = mine_words - other_words - NO_CONTENT, other_words - mine_words - NO_CONTENT
+    if mine_only and other_only:
+        if _lacks_variant(mine_only, other_only) and _lacks_variant(other_only, mine_only):
+            return "unsure"
+        if not FUTURE.isdisjoint(mine_only | other_only):
+            return "unsure"
+    if mine.words != other.words and (_is_replaced(mine, other) or _is_replaced(other, mine)):
         return "unsure"
     if mine.content_characters or other.content_characters:
         if mine.content_characters - other.content_characters and other.content_characters - mine.content_characters:
+            return "unsure"
+        if _is_character_replaced(mine, other) or _is_character_replaced(other, mine):
             return "unsure"
     return "same"
 
@@ -163,13 +184,48 @@ def _lacks_variant(words: Set[str], others: Set[str]) -> bool:
     return not all(any(are_variants(word, other) for other in others) for word in words)
 
 
-def _are_opposed(mine: Set[str], other: Set[str]) -> bool:
-    """Return whether of two contraries one text has only the one, and the other text only the other."""
+def _are_opposed(mine: Counter[str], other: Counter[str]) -> bool:
+    """Return whether of two contraries one text has more of the one, and the other text more of the other."""
     for word in mine - other:
         for one, contrary in COUNTERPARTS[word]:
-            if one.isdisjoint(other) and contrary.isdisjoint(mine) and not contrary.isdisjoint(other):
+            if _count(one, mine) > _count(one, other) and _count(contrary, mine) < _count(contrary, other):
                 return True
     return False
+
+
+def _count(words: Set[str], counts: Counter[str]) -> int:
+    return sum([counts[word] for word in words])
+
+
+def _is_replaced(mine: TextFacts, other: TextFacts) -> bool:
+    """Return whether the other text has another word in the place of a word of grammar that is no ornament."""
+    gone = (mine.word_set - other.word_set) & WEIGHTY
+    if not gone:
+        return False
+    replaced = [(word, other.frames.get(place, "")) for place, word in mine.frames.items() if word in gone]
+    return any(
+        not are_variants(word, instead) if instead in other.content_words else _are_prepositions_apart(word, instead)
+        for word, instead in replaced
+        if instead not in mine.word_set
+    )
+
+
+def _is_character_replaced(mine: TextFacts, other: TextFacts) -> bool:
+    """Return whether the other text has a character of grammar in the place of one of content: 从北京, 在北京."""
+    gone = mine.content_characters.keys() - set(other.unspaced)
+    return bool(gone) and any(
+        other.unspaced_frames.get(place) in FUNCTION_CHARACTERS
+        for place, character in mine.unspaced_frames.items()
+        if character in gone and place in other.unspaced_frames
+    )
+
+
+def _are_prepositions_apart(word: str, other: str) -> bool:
+    """Return whether two words are prepositions of which one may not stand for the other."""
+    one, two = PREPOSITIONS.get(word), PREPOSITIONS.get(other)
+    if one is None or two is None or one == two:
+        return False
+    return not any({one, two} == first | second for first, second in ALIKE)
 
 
 def _is_passive_of(mine: Set[str], other: Set[str]) -> bool:
@@ -178,65 +234,11 @@ def _is_passive_of(mine: Set[str], other: Set[str]) -> bool:
 
 
 def order(mine: TextFacts, other: TextFacts) -> Verdict:
-    """Unsure if what both have comes in another order: capitalised words, numbers, contraries, unspaced characters.
-
-    Numbers may change their order together with what they count. Scripts written without spaces show no names: there
-    the longer text is to be the shorter one with more in it; if it lacks a character of it, that is what
-    `substitution` asks about.
-    """
-    shorter, longer = sorted((mine, other), key=lambda text: len(text.content_run))
-    if shorter.content_run and not shorter.content_characters - longer.content_characters:
-        rest = iter(longer.content_run)
-        if not all(character in rest for character in shorter.content_run):
+    """Unsure if what both have comes in another order: names, numbers, contraries, phrases, unspaced characters."""
+    for have_changed in places.QUESTIONS:
+        if have_changed(mine, other):
             return "unsure"
-    if len(mine.numbers) > 1 and _are_exchanged(mine.counted, other.counted):
-        return "unsure"
-    if mine.opposed != other.opposed and len(mine.opposed) > 1 and len(other.opposed) > 1:
-        for one, contrary in OPPOSITES:
-            if not any(side.isdisjoint(words) for side in (one, contrary) for words in (mine.opposed, other.opposed)):
-                if mine.sides(one, contrary) != other.sides(one, contrary):
-                    return "unsure"
-    if mine.word_set == other.word_set and mine.words != other.words and sorted(mine.words) == sorted(other.words):
-        if mine.negated != other.negated or _have_changed_places(mine, other):
-            return "unsure"
-    both = set(mine.capitalised) & set(other.capitalised)
-    if len(both) < 2:
-        return "same"
-    first = [word for word in mine.capitalised if word in both]
-    return "same" if first == [word for word in other.capitalised if word in both] else "unsure"
-
-
-def _are_exchanged(mine: Sequence[tuple[str, str]], other: Sequence[tuple[str, str]]) -> bool:
-    """Return whether numbers come in another order, and not together with what they count."""
-    in_order = [number for number, _ in mine] == [number for number, _ in other]
-    return not in_order and sorted(mine) != sorted(other)
-
-
-def _have_changed_places(mine: TextFacts, other: TextFacts) -> bool:
-    """Return whether two phrases have changed places over what is between them; the members of a list may."""
-    left, right = mine.steps, other.steps
-    start, stop = 0, min(len(left), len(right))
-    while start < stop and left[start] == right[start]:
-        start += 1
-    end = 0
-    while end < stop - start and left[-end - 1] == right[-end - 1]:
-        end += 1
-    left, right, rest = left[start : len(left) - end], right[start : len(right) - end], left[len(left) - end :]
-    size = len(left)
-    firsts = [n for n in range(1, LONGEST_EXCHANGED + 1) if n < size and left[:n] == right[-n:]]
-    lasts = [n for n in range(1, LONGEST_EXCHANGED + 1) if n < size and left[-n:] == right[:n]]
-    for first in firsts:
-        for last in lasts:
-            between = left[first : size - last]
-            if not between or between != right[last : len(right) - first]:
-                continue
-            joins = [word for word in between if word not in ARTICLES]
-            if joins and joins[-1] in COORDINATORS:
-                if joins[0] in COORDINATORS or rest[: len(between) - 1] == between[:-1]:
-                    continue
-            if all(not mine.content_words.isdisjoint(words) for words in (left[:first], left[size - last :])):
-                return True
-    return False
+    return "same"
 
 
 def negation(mine: TextFacts, other: TextFacts) -> Verdict:

@@ -14,8 +14,11 @@ from typing import Final, NamedTuple
 from membatch.similarity.words import (
     CONTRACTED_ENDINGS,
     CONTRACTIONS,
+    DIGITS,
     FUNCTION_WORDS,
+    HALF,
     LONE_NUMERAL,
+    NE,
     NEGATION,
     NUMBER_WORDS,
     NUMERALS,
@@ -38,7 +41,14 @@ _TIME: Final = re.compile(r"([01]?\d|2[0-4]):(1[3-9]|[2-5]\d)")  # 15:30, not 10
 _DECIMAL_COMMA: Final = re.compile(r"([€$£¥]?-?\d+),(\d\d?)")
 _COMPOUND: Final = re.compile(r"(\d+)-([a-z]{3,}(?:-[a-z]{3,})*)")  # 5-year-old
 _OPERATOR: Final = re.compile(r"(?=.*[<>=|&])[<>=|&!+*/%^~-]{2,}")  # ==, !=, >=
+_IDENTIFIER: Final = re.compile(r"[^\W_]+(?:_[^\W_]+)+")
+_OPTION: Final = re.compile(r"--[a-z][a-z-]*")  # --force
+_HYPHENATED: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
+_BELOW_TEN_THOUSAND: Final = re.compile(
+    "(?:(.?)千)?[零〇]?(?:(.?)百)?[零〇]?(?:(.?)十)?(.?)".replace(".", f"[{''.join(DIGITS)}]")
+)
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
+_AROUND: Final = ".,;:!?()[]\"'“”„«»…¡¿"
 _SYMBOLS_BESIDES: Final = frozenset("#%&@")
 _CURRENCIES: Final = frozenset("€$£¥")
 
@@ -53,6 +63,7 @@ class Piece(NamedTuple):
     numbers: tuple[str, ...]  # numbers, dates, number words, codes
     symbols: tuple[str, ...]  # free-standing ones
     unspaced: str  # characters of scripts written without spaces
+    compound: str  # its words in one, if it is a hyphenated word
 
 
 @lru_cache(maxsize=1 << 16)
@@ -82,11 +93,36 @@ def piece_of(text: str) -> Piece:
         tuple(numbers),
         tuple(symbols),
         unspaced,
+        _compound(text, words),
     )
 
 
+def _compound(text: str, words: list[str]) -> str:
+    """Return a hyphenated word in one, as it is another word than its parts: mother-in-law, grand-mère, e-mail.
+
+    One that ends in a word of grammar is none (chama-se, check-in), nor one with a number (two-week).
+    """
+    if "-" not in text or not words or words[-1] in FUNCTION_WORDS or not NUMBER_WORDS.keys().isdisjoint(words):
+        return ""
+    return "".join(words) if _HYPHENATED.fullmatch(text.strip(_AROUND)) else ""
+
+
 def _numerals(text: str) -> list[str]:
-    return [run for run in NUMERAL_RUN.findall(text) if run.strip(LONE_NUMERAL)]
+    return [value(run) for run in NUMERAL_RUN.findall(text) if run.strip(LONE_NUMERAL)]
+
+
+def value(numerals: str) -> str:
+    """Return a run of Chinese numerals in digits, where it is plain: 二十 is 20, 二〇二四 is 2024."""
+    if numerals == HALF:
+        return NUMBER_WORDS["half"]
+    if len(numerals) > 3 and all(numeral in DIGITS for numeral in numerals):
+        return "".join([DIGITS[numeral] for numeral in numerals])
+    match = _BELOW_TEN_THOUSAND.fullmatch(numerals)
+    if match is None:
+        return numerals
+    places = [match.start(place) >= 0 and (DIGITS[match[place]] if match[place] else "1") for place in (1, 2, 3)]
+    ones = DIGITS[match[4]] if match[4] else "0"
+    return str(int("".join([place or "0" for place in places] + [ones])))
 
 
 def _acronyms(text: str) -> list[str]:
@@ -101,6 +137,8 @@ def _spaced(text: str, words: list[str], capitalised: list[str], numbers: list[s
     while end > start and _is_punctuation(text[end - 1]):
         end -= 1
     core = text[start:end]
+    if _OPTION.fullmatch(text):
+        numbers.append(text)
     if _OPERATOR.fullmatch(text):
         symbols.append(text)
         return
@@ -133,7 +171,7 @@ def _number(core: str, words: list[str], numbers: list[str], symbols: list[str])
         numbers.append(number + unit)
     elif unit in _CURRENCIES:  # 5€ is €5
         numbers.append(unit + number)
-    elif unit.startswith("°") and len(unit) > 1:  # as where a space is before it
+    elif unit == "%" or (unit.startswith("°") and len(unit) > 1):  # as where a space is before it
         numbers += [number, unit]
     else:
         numbers.append(number)
@@ -167,6 +205,10 @@ def _words(core: str, words: list[str], capitalised: list[str], numbers: list[st
     if whole in RESERVED:  # peut-être
         words.append(whole)
         return
+    if _IDENTIFIER.fullmatch(core):  # get_user
+        words.append(whole)
+        capitalised.append(whole)
+        return
     for word in _WORD.findall(core):
         for resolved in _resolved(word.casefold()):
             words.append(resolved)
@@ -186,7 +228,8 @@ def _resolved(word: str) -> tuple[str, ...]:
         for ending, meaning in CONTRACTED_ENDINGS.items():
             if word.endswith(ending) and len(word) > len(ending):
                 return (word[: -len(ending)], meaning)
-        return tuple(word.split("'"))
+        before, *rest = word.split("'")
+        return (NE if before == "n" else before, *rest)
     return (word,)
 
 

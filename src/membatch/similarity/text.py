@@ -9,43 +9,59 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
+from itertools import pairwise
 from typing import Final, Generic, TypeVar
 
-from membatch.similarity.pieces import NUMBER, NUMERAL_RUN, UNSPACED, canonical, piece_of
+from membatch.similarity.pieces import NUMBER, NUMERAL_RUN, UNSPACED, canonical, piece_of, value
 from membatch.similarity.words import (
+    AFTER_NE,
     AGENTS,
     ALWAYS,
     BETWEEN_NUMBERS,
+    CASES,
     CONTRASTED,
     FUNCTION_CHARACTERS,
     FUNCTION_WORDS,
+    NE,
     NEGATION,
     NEGATION_PARTS,
     NUMBER_WORDS,
     NUMERALS,
     ONES,
     OPPOSED,
+    PHRASES,
+    PLAINLY,
+    PREPOSITIONS,
     RESERVATION_PARTS,
     RESERVATIONS,
     RESERVED,
     SHE,
+    WEIGHTY,
 )
 
 Owner = TypeVar("Owner")
 Value = TypeVar("Value")
 
-_GLUED: Final = re.compile(r"(?<=\d)\s+(?=[€$£¥])|(?<=\d)\s*(?:(a)|p)\.?m\b\.?", re.IGNORECASE)
+_GLUED: Final = re.compile(
+    r"(?<=\d)(?:\s+(?=[€$£¥])|\s*(?:(a)|p)\.?m\b\.?"
+    r"|\s*(?P<percent>%|per ?cent\b|prozent\b|pour cent\b|per cento\b|por ciento\b|por cento\b))",
+    re.IGNORECASE,
+)
 _COUNTED: Final = re.compile(rf"{NUMBER.pattern}|{NUMERAL_RUN.pattern}|[{UNSPACED}]|[^\W\d_]+")
 _SENTENCE_END: Final = tuple(".!?:;\"')”»…。！？")
 _SAME_CHARACTER: Final = str.maketrans({"−": "-", "–": "-", "’": "'", "‘": "'", "ʼ": "'", "＇": "'", "\ufe0f": None})
-_NO_CONTENT: Final = FUNCTION_WORDS | NEGATION | NUMBER_WORDS.keys()
+NO_CONTENT: Final = FUNCTION_WORDS | NEGATION | NUMBER_WORDS.keys()
 _NO_CONTENT_CHARACTERS: Final = FUNCTION_CHARACTERS | NUMERALS
 _NO_CHARACTERS: Final[Counter[str]] = Counter()
+_NO_COMPOUNDS: Final[dict[str, str]] = {}
+_NOBODY: Final[frozenset[str]] = frozenset()
 _NO_LETTERS: Final[frozenset[str]] = frozenset()
 _NO_RESERVATIONS: Final = (False,) * len(RESERVATIONS)
 _UNSPACED_ALWAYS: Final = tuple(word for word in ALWAYS if not word.isascii())
-_LOOKED_AT: Final = NEGATION | ALWAYS | ONES | CONTRASTED | AGENTS | RESERVED | {"p", "used"}
+_PHRASE_STARTS: Final = frozenset(start for start, _ in PHRASES)
+_IN_PHRASES: Final = frozenset(word for phrase in PHRASES for word in phrase)
+_LOOKED_AT: Final = NEGATION | ALWAYS | ONES | CONTRASTED | AGENTS | RESERVED | _IN_PHRASES | {"p", "s"}
 
 
 class lazy(Generic[Owner, Value]):  # noqa: N801
@@ -59,13 +75,17 @@ class lazy(Generic[Owner, Value]):  # noqa: N801
         return value
 
 
+def _glued(unit: re.Match[str]) -> str:
+    return "" if unit[0].isspace() else "%" if unit["percent"] else "am" if unit[1] else "pm"
+
+
 class TextFacts:
     """The facts of one text; each is worked out when it is first asked for."""
 
     def __init__(self, text: str) -> None:
         if not text.isascii():
             text = unicodedata.normalize("NFKC", text).translate(_SAME_CHARACTER)
-        text = _GLUED.sub(lambda match: "" if match[0].isspace() else "am" if match[1] else "pm", text)
+        text = _GLUED.sub(_glued, text)
         self._text, self._pieces = text, [piece_of(part) for part in text.split()]
 
     @lazy
@@ -102,7 +122,14 @@ class TextFacts:
             canonical(part.lstrip("+")) if part[-1].isdigit() else part
             for part in _COUNTED.findall(self._text.casefold())
         ]
-        numbers = [part if part[-1].isdigit() or part[0] in NUMERALS else NUMBER_WORDS.get(part, "") for part in found]
+        numbers = [
+            part
+            if part[-1].isdigit()
+            else value(part)
+            if part[0] in NUMERALS
+            else NUMBER_WORDS.get(part, "").strip("%")
+            for part in found
+        ]
         return [(number, after) for number, after in zip(numbers, [*found[1:], ""], strict=True) if number]
 
     @lazy
@@ -111,9 +138,9 @@ class TextFacts:
         return [word for word in self.words if word in OPPOSED]
 
     @lazy
-    def contrasted(self) -> frozenset[str]:
+    def contrasted(self) -> list[str]:
         """Words that have a contrary, or a counterpart of another person, case, tense or mood."""
-        return self.word_set & CONTRASTED
+        return [word for word in self.words if word in CONTRASTED]
 
     @lazy
     def agents(self) -> frozenset[str]:
@@ -123,11 +150,12 @@ class TextFacts:
     @lazy
     def reservations(self) -> tuple[bool, ...]:
         """Which kinds of reservation there are: doubt, condition, nearly, no more."""
-        if RESERVED.isdisjoint(self.word_set) and "used" not in self.word_set and not self.unspaced:
+        words = self.word_set
+        if RESERVED.isdisjoint(words) and _PHRASE_STARTS.isdisjoint(words) and not self.unspaced:
             return _NO_RESERVATIONS
-        found = [not row.isdisjoint(self.word_set) for row in RESERVATIONS]
-        if "used" in self.word_set and ("used", "to") in zip(self.words, self.words[1:], strict=False):
-            found[-1] = True
+        if not _PHRASE_STARTS.isdisjoint(words):
+            words |= {f"{one}_{next_one}" for one, next_one in pairwise(self.words) if (one, next_one) in PHRASES}
+        found = [not row.isdisjoint(words) for row in RESERVATIONS]
         if self.unspaced:
             found = [
                 there or any(part in self.unspaced for part in parts)
@@ -138,7 +166,7 @@ class TextFacts:
     @lazy
     def negated(self) -> list[str]:
         """What comes next, grammar aside, after each word that negates."""
-        found = [word for word in self.words if word in NEGATION or word not in _NO_CONTENT]
+        found = [word for word in self.words if word in NEGATION or word not in NO_CONTENT]
         return [after for word, after in zip(found, [*found[1:], ""], strict=True) if word in NEGATION]
 
     @lazy
@@ -180,14 +208,81 @@ class TextFacts:
         return list(dict.fromkeys(found))
 
     @lazy
+    def compounds(self) -> dict[str, str]:
+        """Hyphenated words in one, and their parts with spaces between and around."""
+        if "-" not in self._text:
+            return _NO_COMPOUNDS
+        return {piece.compound: f" {' '.join(piece.words)} " for piece in self._pieces if piece.compound}
+
+    @lazy
+    def vocabulary(self) -> frozenset[str]:
+        """All words, casefolded, hyphenated ones in one."""
+        if not self.compounds:
+            return self.word_set
+        return frozenset(
+            [word for piece in self._pieces for word in ([piece.compound] if piece.compound else piece.words)]
+        )
+
+    @lazy
     def content_words(self) -> frozenset[str]:
         """Words that are neither function words nor numbers."""
-        return self.word_set - _NO_CONTENT
+        return self.vocabulary - NO_CONTENT
+
+    def words_beside(self, other: TextFacts) -> frozenset[str]:
+        """All words, hyphenated ones in one, or apart if the other text writes them apart."""
+        if not self.compounds:
+            return self.word_set
+        line = f" {' '.join(other.words)} "
+        apart = [compound for compound in self.compounds.keys() - other.vocabulary if self.compounds[compound] in line]
+        parts = [part for compound in apart for part in self.compounds[compound].split()]
+        return self.vocabulary.difference(apart).union(parts)
+
+    @lazy
+    def frames(self) -> dict[tuple[str, str], str]:
+        """The word between each two words."""
+        return _between(self.words)
+
+    @lazy
+    def unspaced_frames(self) -> dict[tuple[str, str], str]:
+        """The character between each two characters of scripts written without spaces."""
+        return _between(self.unspaced)
+
+    @lazy
+    def governed(self) -> dict[str, str]:
+        """The last preposition before a content word, if nothing but grammar is between them."""
+        found, preposition = {}, ""
+        for piece in self._pieces:
+            for word in piece.words:
+                if word in PREPOSITIONS:
+                    preposition = PREPOSITIONS[word]
+                elif word not in NO_CONTENT:
+                    if preposition:
+                        found[word] = preposition
+                    preposition = ""
+            if piece.numbers:
+                preposition = ""
+        return found
+
+    @lazy
+    def owners(self) -> frozenset[str]:
+        """Words with a possessive s, or a short is."""
+        if "s" not in self.word_set:
+            return _NOBODY
+        pairs = [piece.words for piece in self._pieces if len(piece.words) == 2 and piece.words[1] == "s"]
+        return frozenset([word for word, _ in pairs if word not in NO_CONTENT])
 
     @lazy
     def unspaced(self) -> str:
-        """All characters of scripts written without spaces."""
-        return "".join([piece.unspaced for piece in self._pieces])
+        """All characters of scripts written without spaces, Japanese in the plain style."""
+        text = "".join([piece.unspaced for piece in self._pieces])
+        for polite, plain in PLAINLY if text else ():
+            text = text.replace(polite, plain)
+        return text
+
+    @lazy
+    def cases(self) -> str:
+        """The Japanese particles of case, in order."""
+        return "".join([CASES[character] for character in self.unspaced if character in CASES])
 
     @lazy
     def content_run(self) -> str:
@@ -207,7 +302,10 @@ class TextFacts:
     @lazy
     def negations(self) -> tuple[int, bool]:
         """How often the text negates, and whether it says always."""
-        count = 0 if NEGATION.isdisjoint(self.word_set) else sum(1 for word in self.words if word in NEGATION)
+        said = [] if NEGATION.isdisjoint(self.word_set) else [word for word in self.words if word in NEGATION]
+        count = len(said)
+        if count > 1 and NE in said:
+            count -= min(said.count(NE), sum(1 for word in said if word in AFTER_NE))
         rest = self.unspaced
         if rest:
             for part in NEGATION_PARTS:
@@ -215,6 +313,11 @@ class TextFacts:
                 rest = rest.replace(part, " ")
         always = not ALWAYS.isdisjoint(self.word_set) or (rest != "" and any(word in rest for word in _UNSPACED_ALWAYS))
         return count, always
+
+
+def _between(parts: Sequence[str]) -> dict[tuple[str, str], str]:
+    around = ["", *parts, ""]
+    return {(before, after): part for before, part, after in zip(around, around[1:], around[2:], strict=False)}
 
 
 def differ_plainly(mine: str, other: str) -> bool:
@@ -230,6 +333,8 @@ def differ_plainly(mine: str, other: str) -> bool:
     while start < stop and left[start] == right[start]:
         start += 1
     if start and left[start - 1][-1].isdigit():  # what comes next may belong to it: 3 pm
+        return False
+    if start and not _PHRASE_STARTS.isdisjoint(piece_of(left[start - 1]).words):  # wants badly to
         return False
     end, least = 1, stop - start
     while end <= least and left[-end] == right[-end]:
@@ -251,6 +356,6 @@ def _weight(pieces: list[str]) -> int:
         for word in piece.words:
             if word in _LOOKED_AT:
                 return _MUCH
-            if word not in _NO_CONTENT:
+            if word not in NO_CONTENT or word in WEIGHTY:
                 heaviest = _CONTENT
     return heaviest

@@ -13,6 +13,9 @@ from typing import Final
 from membatch.similarity.words import IRREGULAR
 
 _IGNORED_MARKS: Final = frozenset("\u0300\u0301\u0302\u0327")  # grave, acute, circumflex, cedilla
+_LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae"})
+_UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+_BRAZILIAN: Final = re.compile("ê(?=[mn]|$)|ô(?=[mn])")  # which Portugal writes é and ó
 _ENDINGS: Final = ("ing", "ed", "es", "s")
 _SHORT: Final = re.compile(
     r"(?:^|[^aeiou])[aeiouy][^aeiouwxy]$"
@@ -28,11 +31,22 @@ def are_variants(one: str, other: str) -> bool:
     return not _stems(one, keeps_marks).isdisjoint(_stems(other, keeps_marks))
 
 
+def are_spellings(one: str, other: str) -> bool:
+    """Return whether two words are one, written with and without accents: José, Jose; Müller, Mueller."""
+    return one.isascii() != other.isascii() and not _spellings(one).isdisjoint(_spellings(other))
+
+
+def _spellings(word: str) -> set[str]:
+    return {_plain(word), word.translate(_UMLAUTS)}
+
+
 @lru_cache(maxsize=1 << 16)
 def _stems(word: str, keeps_marks: bool) -> frozenset[str]:
     """Return what a word may be an inflection or a spelling of; two words are variants if they share one."""
-    plain = word if keeps_marks else _plain(word)
+    plain = _BRAZILIAN.sub(lambda vowel: "é" if vowel[0] == "ê" else "ó", word) if keeps_marks else _plain(word)
     found = {plain, IRREGULAR.get(plain, plain)}
+    if not keeps_marks:
+        found.add(word.translate(_UMLAUTS))
     for ending in _ENDINGS:
         if plain.endswith(ending) and len(plain) - len(ending) >= 3:
             found |= _inflected(plain[: -len(ending)], ending)
@@ -68,6 +82,6 @@ def _inflected(stem: str, ending: str) -> set[str]:
 def _plain(word: str) -> str:
     if word.isascii():
         return word
-    decomposed = unicodedata.normalize("NFD", word)
+    decomposed = unicodedata.normalize("NFD", word.translate(_LIGATURES))
     kept = "".join(mark for mark in decomposed if mark not in _IGNORED_MARKS)
     return unicodedata.normalize("NFC", kept)

@@ -7,6 +7,7 @@ come, par, hier, mes, est and others). All are casefolded.
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Final
 
 
@@ -15,20 +16,31 @@ def _numbers(text: str) -> dict[str, str]:
     return {word: number for number, words in pairs for word in words.split(",")}
 
 
+def _replacements(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((old, new) for old, _, new in (entry.partition("=") for entry in text.split()))
+
+
+def _words(rows: dict[str, str]) -> frozenset[str]:
+    return frozenset(word for row in rows.values() for word in row.split())
+
+
 def _pairs(rows: dict[str, str]) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
-    pairs = (pair.split("/") for row in rows.values() for pair in row.split())
-    return tuple((frozenset(one.split(",")), frozenset(other.split(","))) for one, other in pairs)
+    """Return every two sides of each entry."""
+    entries = (
+        [frozenset(side.split(",")) for side in entry.split("/")] for row in rows.values() for entry in row.split()
+    )
+    return tuple(dict.fromkeys(pair for sides in entries for pair in combinations(sides, 2)))
 
 
 _BY_LANGUAGE: Final = {
     "en": _numbers(
-        "minus=minus 0=zero 2=two,twice 3=three,thrice 4=four 5=five 6=six 7=seven 8=eight 9=nine 10=ten 11=eleven 12=twelve,dozen "
+        "minus=minus %=percent 0=zero 0.5=half 2=two,twice 3=three,thrice 4=four 5=five 6=six 7=seven 8=eight 9=nine 10=ten 11=eleven 12=twelve,dozen "
         "13=thirteen 14=fourteen 15=fifteen 16=sixteen 17=seventeen 18=eighteen 19=nineteen 20=twenty 30=thirty "
         "40=forty 50=fifty 60=sixty 70=seventy 80=eighty 90=ninety 100=hundred 1000=thousand 1000000=million "
         "1000000000=billion"
     ),
     "de": _numbers(
-        "2=zwei,zwo 3=drei 4=vier 5=fünf 6=sechs 7=sieben 8=acht 9=neun 10=zehn 12=zwölf 13=dreizehn 14=vierzehn "
+        "%=prozent 0.5=halb,halbe,halben,halber,halbes 2=zwei,zwo 3=drei 4=vier 5=fünf 6=sechs 7=sieben 8=acht 9=neun 10=zehn 12=zwölf 13=dreizehn 14=vierzehn "
         "15=fünfzehn 16=sechzehn 17=siebzehn 18=achtzehn 19=neunzehn 20=zwanzig 30=dreissig 40=vierzig 50=fünfzig "
         "60=sechzig 70=siebzig 80=achtzig 90=neunzig 100=hundert 1000=tausend 1000000=millionen"
     ),
@@ -89,8 +101,10 @@ NUMBER_WORDS: Final[dict[str, str]] = {
 }
 
 # Chinese and Japanese numerals; a run of them is one number. 一 is an article as often as a number: alone it is none.
-NUMERALS: Final = frozenset("〇零二两兩三四五六七八九十百千万萬亿億")
+NUMERALS: Final = frozenset("〇零半二两兩三四五六七八九十百千万萬亿億")
 LONE_NUMERAL: Final = "一"
+HALF: Final = "半"
+DIGITS: Final = dict(zip("〇零一二两兩三四五六七八九", "0012223456789", strict=True))
 
 _NEGATION: Final = {
     "en": "not no never none nobody nothing nowhere neither nor without cannot hardly barely scarcely rarely seldom",
@@ -100,7 +114,10 @@ _NEGATION: Final = {
     "es": "no nunca jamás nada nadie ningún ninguno ninguna tampoco",
     "pt": "não nunca nada ninguém nenhum nenhuma sem nem",
 }
-NEGATION: Final = frozenset(word for row in _NEGATION.values() for word in row.split())
+NEGATION: Final = _words(_NEGATION)
+# French says it in two words, and often leaves the first out: je ne sais pas, je sais pas. Both are one negation.
+NE: Final = "ne"
+AFTER_NE: Final = frozenset(["pas", "jamais", "rien", "aucun", "aucune", "ni", "guère"])
 # 彼女 is no 彼 with a character more: she, not he.
 SHE: Final = ("彼女", "她")
 # For scripts without spaces, as parts of a text; the longest first.
@@ -149,7 +166,7 @@ _FUNCTION: Final = {
     "me meu minha meus minhas tu te teu tua você ele ela lhe seu sua seus suas nós nosso nossa eles elas é são "
     "eram ser estou está estão estar foi tenho tem temos têm tinha muito mais também esta isto esse essa",
 }
-FUNCTION_WORDS: Final = frozenset(word for row in _FUNCTION.values() for word in row.split())
+FUNCTION_WORDS: Final = _words(_FUNCTION)
 # Words, mostly of grammar, that say the contrary of each other; of each pair any word of the one side and any of the
 # other. Texts of which one has one side only, and the other the other, say different things.
 _OPPOSITES: Final = {
@@ -163,38 +180,40 @@ _OPPOSITES: Final = {
 }
 OPPOSITES: Final = _pairs(_OPPOSITES)
 OPPOSED: Final = frozenset(word for pair in OPPOSITES for side in pair for word in side)
-# The same, but for words that may change places without harm: persons, case, tense, mood, prepositions. (For *her*,
-# *it*, *his* and *sie*, *ihr* tell no case; *we* and *I* often say the same, and so do *they* and *he* or *she*.)
+# The same, but for words that may change places without harm: persons, case, tense, mood, quantity, prepositions.
+# (For *her*, *it*, *his* and *sie*, *ihr* tell no case; *we* and *I* often say the same, and so do *they* and *he* or
+# *she*.)
 _CONTRASTS: Final = {
-    "en": "i,me,my,mine,myself/you,your,yours,yourself i,me,my,mine,myself/he,him,his,himself "
-    "i,me,my,mine,myself/she,her,hers,herself i,me,my,mine,myself/they,them,their,theirs,themselves "
-    "you,your,yours,yourself/he,him,his,himself you,your,yours,yourself/she,her,hers,herself "
-    "you,your,yours,yourself/they,them,their,theirs,themselves we,us,our,ours,ourselves/you,your,yours,yourself "
-    "we,us,our,ours,ourselves/they,them,their,theirs,themselves we,us,our,ours,ourselves/he,him,his,himself "
-    "we,us,our,ours,ourselves/she,her,hers,herself i/me he/him we/us they/them am,is,are/was,were has,have/had "
-    "will/would,could,might,should can/must,should for/from for/with for/by by/to by/with from/with during,while/before "
-    "during,while/after if/unless when/unless because/although,though only/also,too past/to all/both",
-    "de": "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/du,dich,dir,dein,deine,deinen,deinem,deiner,deines "
-    "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/er,ihn,ihm,seine,seinen,seinem,seiner,seines "
-    "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/sie,ihr,ihre,ihren,ihrem,ihrer,ihres "
-    "du,dich,dir,dein,deine,deinen,deinem,deiner,deines/er,ihn,ihm,seine,seinen,seinem,seiner,seines "
-    "du,dich,dir,dein,deine,deinen,deinem,deiner,deines/sie,ihr,ihre,ihren,ihrem,ihrer,ihres "
+    "en": "i,me,my,mine,myself/you,your,yours,yourself/he,him,his,himself "
+    "i,me,my,mine,myself/you,your,yours,yourself/she,her,hers,herself "
+    "i,me,my,mine,myself/you,your,yours,yourself/they,them,their,theirs,themselves "
+    "we,us,our,ours,ourselves/you,your,yours,yourself/they,them,their,theirs,themselves "
+    "we,us,our,ours,ourselves/he,him,his,himself we,us,our,ours,ourselves/she,her,hers,herself "
+    "i/me he/him we/us they/them am,is,are/was,were has,have/had "
+    "will/would,could,might,should do,does,did/can,could,may,might/must,should/will,would "
+    "all,every,each/most/some/both/any both/one here/there and/or for/from for/with for/by by/to by/with from/with "
+    "during,while/before/after if/unless when/unless because/although,though/when too/very,quite past/to",
+    "de": "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/du,dich,dir,dein,deine,deinen,deinem,deiner,deines"
+    "/er,ihn,ihm,seine,seinen,seinem,seiner,seines "
+    "ich,mich,mir,mein,meine,meinen,meinem,meiner,meines/du,dich,dir,dein,deine,deinen,deinem,deiner,deines"
+    "/sie,ihr,ihre,ihren,ihrem,ihrer,ihres "
     "seine,seinen,seinem,seiner,seines/ihre,ihren,ihrem,ihrer,ihres "
     "wir,uns,unser,unsere,unserem,unseren,unserer,unseres/sie,ihre,ihren,ihrem,ihrer,ihres ich/mich,mir du/dich,dir "
-    "er/ihn,ihm wir/uns bin,bist,ist,sind/war,waren,warst hat,habe,haben/hatte,hatten wird,werden/ist,sind,wurde,wurden "
-    "für/von für/mit während/vor während/nach nur/auch",
-    "fr": "mon,ma,mes/ton,ta,tes mon,ma,mes/son,sa,ses ton,ta,tes/son,sa,ses notre,nos/votre,vos notre,nos/leur,leurs "
-    "je,j/tu je,j/il,elle tu/il,elle nous/vous nous/ils,elles je,j/me,moi est,sont,suis/était,étaient,étais "
-    "a,ai,ont/avait,avaient,avais pour/par pour/avec seulement/aussi pendant/avant pendant/après monsieur,m/madame,mme",
-    "it": "mio,mia,miei,mie/tuo,tua,tuoi,tue mio,mia,miei,mie/suo,sua,suoi,sue tuo,tua,tuoi,tue/suo,sua,suoi,sue "
-    "nostro,nostra,nostri,nostre/vostro,vostra,vostri,vostre nostro,nostra,nostri,nostre/loro io/lui,lei tu/lui,lei "
-    "io/mi è,sono/era,erano,ero ha,ho,hanno/aveva,avevano,avevo per/con da,dal,dalla/a,al,alla soltanto,solo/anche",
-    "es": "mi,mis,mí/tu,tus mi,mis,mí/su,sus tu,tus/su,sus nuestro,nuestra,nuestros,nuestras/su,sus yo/tú,usted yo/él,ella "
-    "tú/él,ella yo/me es,soy/era,eran,fue,fueron está,están,estoy/estaba,estaban,estuvo ha,han,he/había,habían "
-    "para/con solo,sólo/también durante/antes durante/después",
-    "pt": "meu,minha,meus,minhas/teu,tua,teus,tuas meu,minha,meus,minhas/seu,sua,seus,suas eu/ele,ela eu/você,tu "
+    "er/ihn,ihm wir/uns bin,bist,ist,sind/war,waren,warst hat,habe,haben/hatte,hatten "
+    "wird,werden/ist,sind,wurde,wurden noch/schon und/oder für/von für/mit während/vor während/nach",
+    "fr": "mon,ma,mes/ton,ta,tes/son,sa,ses notre,nos/votre,vos notre,nos/leur,leurs "
+    "je,j/tu/il,elle nous/vous nous/ils,elles je,j/me,moi est,sont,suis/était,étaient,étais "
+    "a,ai,ont/avait,avaient,avais pour/par pour/avec et/ou qui/que très/plus pendant/avant pendant/après "
+    "monsieur,m/madame,mme",
+    "it": "mio,mia,miei,mie/tuo,tua,tuoi,tue/suo,sua,suoi,sue nostro,nostra,nostri,nostre/vostro,vostra,vostri,vostre "
+    "nostro,nostra,nostri,nostre/loro io/tu/lui,lei io/mi è,sono/era,erano,ero ha,ho,hanno/aveva,avevano,avevo "
+    "ho/ha per/con da,dal,dalla/a,al,alla solo/anche molto/più",
+    "es": "mi,mis,mí/tu,tus/su,sus nuestro,nuestra,nuestros,nuestras/su,sus yo/tú,usted/él,ella "
+    "yo/me es,soy/era,eran,fue,fueron está,están,estoy/estaba,estaban,estuvo ha,han,he/había,habían soy/es "
+    "estoy/está para/con solo,sólo/también muy/más durante/antes/después",
+    "pt": "meu,minha,meus,minhas/teu,tua,teus,tuas meu,minha,meus,minhas/seu,sua,seus,suas eu/você,tu/ele,ela "
     "nosso,nossa,nossos,nossas/seu,sua,seus,suas eu/me,mim é,são/era,eram,foi,foram está,estão,estou/estava,estavam "
-    "tem,têm,tenho/tinha,tinham para/com só/também durante/antes durante/depois",
+    "tem,têm,tenho/tinha,tinham sou/é estou/está tenho/tem para/com só/também muito/mais durante/antes/depois",
 }
 CONTRASTS: Final = OPPOSITES + _pairs(_CONTRASTS)
 COUNTERPARTS: Final[dict[str, list[tuple[frozenset[str], frozenset[str]]]]] = {}
@@ -215,24 +234,41 @@ PASSIVES: Final = _pairs(
     }
 )
 AGENTS: Final = frozenset(word for pair in PASSIVES for side in pair for word in side)
-# Words that take away, each kind in its way, that something is so; each row a kind: doubt, condition, nearly, no more.
-# Left out: may, fast, se, si, late, and verbs (wants to, claims, stopped).
+# Words that take away, each kind in its way, that something is so; each row a kind: doubt, condition, nearly, no more,
+# not yet, no longer, not each time, nothing else, not by oneself, not the nearest. Two words in succession are joined
+# by _; what is in a script without spaces is a part of a text. Left out: may, fast, se, si, late, plant, espera, sólo,
+# and others.
+_WILLING: Final = (
+    "want wants wanted wanting plan plans planned planning hope hopes hoped hoping wish wishes wished intend intends "
+    "intended try tries tried trying refuse refuses refused forget forgets forgot forgotten fail fails failed pretend "
+    "pretends pretended claim claims claimed"
+)
 _RESERVATIONS: Final = (
-    "might maybe perhaps possibly probably presumably supposedly allegedly apparently vielleicht möglicherweise "
-    "wahrscheinlich vermutlich angeblich peut-être probablement forse probabilmente quizás quizá probablemente "
-    "talvez provavelmente",
-    "if whether unless falls",
-    "almost nearly beinahe presque quasi casi quase",
-    "ex former formerly previously ehemalige ehemaliger ehemaligen ehemaligem ehemaliges ehemals früher autrefois",
+    "might maybe perhaps possibly probably presumably supposedly allegedly apparently claims_that claimed_that "
+    "vielleicht möglicherweise wahrscheinlich vermutlich angeblich peut-être probablement forse probabilmente quizás "
+    "quizá probablemente talvez provavelmente 可能 也许 也許 或许 或許 大概 かもしれ たぶん おそらく",
+    "if whether unless falls 如果 要是 もし",
+    "almost nearly beinahe presque failli quasi casi quase 差点 差點 几乎 幾乎",
+    "ex former formerly previously used_to ehemalige ehemaliger ehemaligen ehemaligem ehemaliges ehemals früher "
+    "autrefois 曾经 曾經 以前",
+    " ".join(f"{verb}_to" for verb in _WILLING.split()) + " wishes wished pretends pretended möchte möchten wollte "
+    "wollten hofft hoffte versucht versuchte vergessen vergass weigert weigerte behauptet behauptete veut voudrait "
+    "voulait espère refuse refusé oublie oublié prétend vuole vorrebbe voleva quiere quería intenta queria gostaria "
+    "打算 希望 忘了 忘记 拒绝 假装 想要 つもり 予定 ふりを",
+    "stop stops stopped quit quits quitting ceased aufgehört aufhören aufgegeben arrêté arrête cessé dejó_de dejado_de "
+    "deixou_de parou_de 停止 戒了",
+    "every_other every_second every_third jeden_zweiten jede_zweite jedes_zweite 每隔 おきに",
+    "only lediglich nur seulement uniquement soltanto solamente somente apenas 只有 只能 仅 だけ",
+    "られ され 被 给 給",
+    "after_tomorrow before_yesterday after_next before_last christmas_eve s_eve pasado_mañana de_amanhã 明後日 一昨日 "
+    "再来週 再来月 再来年 先々",
 )
-RESERVATIONS: Final = tuple(frozenset(row.split()) for row in _RESERVATIONS)
-RESERVED: Final = frozenset(word for row in RESERVATIONS for word in row)
-RESERVATION_PARTS: Final = (
-    ("可能", "也许", "也許", "或许", "或許", "大概", "かもしれ", "たぶん", "おそらく"),
-    ("如果", "要是", "もし"),
-    ("差点", "差點", "几乎", "幾乎"),
-    ("曾经", "曾經", "以前"),
-)
+RESERVATION_PARTS: Final = tuple(tuple(entry for entry in row.split() if entry[0] >= "\u2e80") for row in _RESERVATIONS)
+RESERVATIONS: Final = tuple(frozenset(row.split()).difference(*RESERVATION_PARTS) for row in _RESERVATIONS)
+RESERVED: Final = frozenset(entry for row in RESERVATIONS for entry in row if "_" not in entry)
+PHRASES: Final = frozenset(tuple(entry.split("_")) for row in RESERVATIONS for entry in row if "_" in entry)
+# Says that something is yet to come, where the verb has another form in the other text: will move, moved.
+FUTURE: Final = frozenset(["will", "shall"])
 # What may stand before the members of a list besides; Portuguese o is Spanish for or.
 _ARTICLES: Final = {
     "en": "the a an",
@@ -242,9 +278,45 @@ _ARTICLES: Final = {
     "es": "el la los las un una unos unas",
     "pt": "a os as um uma uns umas",
 }
-ARTICLES: Final = frozenset(word for row in _ARTICLES.values() for word in row.split())
+ARTICLES: Final = _words(_ARTICLES)
+# What says where, when and whose of the word that follows; with its other forms, and those that may stand for it.
+_PREPOSITIONS: Final = {
+    "en": "of in on at to,with from by for without about into onto over under after before during between through "
+    "against since until near behind beside inside outside above below up down out off",
+    "de": "im,ins am,ans auf,aufs zu,zum,zur aus bei,beim mit ohne nach von,vom für über unter vor hinter neben "
+    "zwischen durch gegen um seit bis während wegen",
+    "fr": "à,au,aux de,du dans en sur sous avec sans chez pour contre avant après pendant depuis vers derrière devant",
+    "it": "di,del,della,dei,delle,dello alla,ai,alle,al dal,dalla nel,nella con senza su,sul,sulla per tra,fra dopo "
+    "prima dietro",
+    "es": "sin por para sobre entre desde hasta tras ante bajo",
+    "pt": "ao,à da,do,das em,no,na,nas com sem pelo,pela sob até",
+}
+PREPOSITIONS: Final[dict[str, str]] = {
+    form: forms.split(",")[0] for row in _PREPOSITIONS.values() for forms in row.split() for form in forms.split(",")
+}
+# Prepositions that mostly say the same: at the weekend, on the weekend.
+ALIKE: Final = _pairs({"en": "in/at on/at", "fr": "en/dans", "it": "in/nel in/alla", "es": "en/por"})
+# Words of grammar that are no mere ornament: another word in their place says something else.
+_WEIGHTY: Final = {
+    "en": "is are was were have has had do does did would should could must can may will all some any each every both "
+    "most other same this these those",
+    "de": "ist sind wird werden wurde wurden habe haben hatte hatten dieser diese dieses",
+    "fr": "sont était étaient suis ont avait avaient ce cet cette ces",
+    "it": "è sono era erano ha hanno aveva avevano questo questa",
+    "es": "fue era eran está están ha han había esta ese esa",
+    "pt": "é são era eram foi está estão tem têm tinha esta esse essa",
+}
+WEIGHTY: Final = (PREPOSITIONS.keys() | _words(_WEIGHTY)) - ARTICLES
 # Words that join the members of a list, which may change places.
 COORDINATORS: Final = frozenset(["and", "or", "nor", "und", "oder", "et", "ou", "e", "o", "y", "u", ","])
+# What Japanese says politely, and as it says it plainly; the longest first. And what is written in two ways.
+PLAINLY: Final = _replacements(
+    "ませんでした=なかった ません=ない ました=た ています=ている でいます=でいる がいます=がいる はいます=はいる にいます=にいる "
+    "もいます=もいる います=う します=する ります=る みます=む できます=できる きます=く ます=る でした=だった である=だ です=だ "
+    "達=たち 子ども=子供 こども=子供"
+)
+# Particles of case, and as what they count when their order is compared.
+CASES: Final = {"が": "が", "は": "が", "を": "を", "に": "に", "へ": "に"}
 # For scripts without spaces, single characters that carry grammar rather than meaning.
 FUNCTION_CHARACTERS: Final = frozenset("的了着過过是在和与與就都也很地得之はがをにでともへやかねよのだでし ")
 
@@ -256,8 +328,11 @@ CONTRACTIONS: Final = {
     "ain't": ("is", "not"),
     "cannot": ("can", "not"),
     "i'm": ("i", "am"),
+    "hab": ("habe",),
     "let's": ("let", "us"),
 }
+# What a short s may stand for that is nobody's: Anna's tired, wie geht's.
+SHORT_S: Final = ("is", "has", "es")
 CONTRACTED_ENDINGS: Final = {
     "n't": "not",
     "'re": "are",
@@ -269,124 +344,25 @@ CONTRACTED_ENDINGS: Final = {
 }
 
 # Units that may be glued to a number: 3kg is 3 and kg, 15th is 15; any other word with a digit is a code.
-UNITS: Final = frozenset(
-    [
-        "st",
-        "nd",
-        "rd",
-        "th",
-        "kg",
-        "g",
-        "mg",
-        "t",
-        "km",
-        "m",
-        "cm",
-        "mm",
-        "mi",
-        "ft",
-        "in",
-        "lb",
-        "lbs",
-        "oz",
-        "l",
-        "ml",
-        "h",
-        "hr",
-        "hrs",
-        "min",
-        "mins",
-        "s",
-        "sec",
-        "ms",
-        "am",
-        "pm",
-        "kb",
-        "mb",
-        "gb",
-        "tb",
-        "mph",
-        "kmh",
-        "bpm",
-        "k",
-        "%",
-        "°",
-        "°c",
-        "°f",
-        "c",
-        "f",
-        "w",
-        "kw",
-        "v",
-        "x",
-        "er",
-        "e",
-        "a",
-        "o",
-        "º",
-        "ª",
-        "€",
-        "$",
-        "£",
-        "¥",
-    ]
+_UNITS: Final = (
+    "st nd rd th kg g mg t km m cm mm mi ft in lb lbs oz l ml h hr hrs min mins s sec ms am pm kb mb gb tb mph kmh "
+    "bpm k % ° °c °f c f w kw v x er e a o º ª € $ £ ¥"
 )
+UNITS: Final = frozenset(_UNITS.split())
 
 _IRREGULAR: Final = (
-    "go goes went gone going",
-    "buy buys bought buying",
-    "bring brings brought bringing",
-    "think thinks thought thinking",
-    "catch caught",
-    "teach taught",
-    "feel feels felt feeling",
-    "keep keeps kept",
-    "leave leaves left leaving",
-    "lose loses lost losing",
-    "meet meets met meeting",
-    "make makes made making",
-    "take takes took taken taking",
-    "give gives gave given giving",
-    "see sees saw seen seeing",
-    "eat eats ate eaten eating",
-    "drive drives drove driven driving",
-    "write writes wrote written writing",
-    "speak speaks spoke spoken speaking",
-    "break breaks broke broken breaking",
-    "choose chooses chose chosen choosing",
-    "begin begins began begun beginning",
-    "sing sings sang sung",
-    "swim swims swam swum swimming",
-    "run runs ran running",
-    "come comes came coming",
-    "become becomes became becoming",
-    "know knows knew known",
-    "grow grows grew grown",
-    "fly flies flew flown",
-    "draw draws drew drawn",
-    "tell tells told telling",
-    "sell sells sold selling",
-    "find finds found finding",
-    "hold holds held holding",
-    "say says said saying",
-    "pay pays paid paying",
-    "send sends sent sending",
-    "spend spends spent spending",
-    "build builds built building",
-    "win wins won winning",
-    "sit sits sat sitting",
-    "stand stands stood standing",
-    "understand understood",
-    "sleep sleeps slept sleeping",
-    "wear wears wore worn",
-    "read reads reading",
-    "child children",
-    "man men",
-    "woman women",
-    "person people",
-    "foot feet",
-    "tooth teeth",
-    "mouse mice",
-    "grey gray",
+    "go goes went gone going, buy buys bought buying, bring brings brought bringing, think thinks thought thinking, "
+    "catch caught, teach taught, feel feels felt feeling, keep keeps kept, leave leaves left leaving, lose loses "
+    "lost losing, meet meets met meeting, make makes made making, take takes took taken taking, give gives gave "
+    "given giving, see sees saw seen seeing, eat eats ate eaten eating, drive drives drove driven driving, write "
+    "writes wrote written writing, speak speaks spoke spoken speaking, break breaks broke broken breaking, choose "
+    "chooses chose chosen choosing, begin begins began begun beginning, sing sings sang sung, swim swims swam swum "
+    "swimming, run runs ran running, come comes came coming, become becomes became becoming, know knows knew known, "
+    "grow grows grew grown, fly flies flew flown, draw draws drew drawn, tell tells told telling, sell sells sold "
+    "selling, find finds found finding, hold holds held holding, say says said saying, pay pays paid paying, send "
+    "sends sent sending, spend spends spent spending, build builds built building, win wins won winning, sit sits "
+    "sat sitting, stand stands stood standing, understand understood, sleep sleeps slept sleeping, wear wears wore "
+    "worn, read reads reading, child children, man men, woman women, person people, foot feet, tooth teeth, mouse "
+    "mice, grey gray, gern gerne"
 )
-IRREGULAR: Final[dict[str, str]] = {word: row.split()[0] for row in _IRREGULAR for word in row.split()}
+IRREGULAR: Final[dict[str, str]] = {word: row.split()[0] for row in _IRREGULAR.split(", ") for word in row.split()}

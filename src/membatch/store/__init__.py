@@ -173,11 +173,14 @@ class ChangeTally(msgspec.Struct, omit_defaults=True):
 class Transaction(Protocol):
     """One batch on its way into the store."""
 
-    def apply(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
-        """Write everything that the plan says; raises RefusedError where the database refuses a row."""
+    def lay_out(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
+        """Work out what a plan writes, which is the interpreter's work; raises RefusedError where that cannot be."""
 
     def resolve(self, rejects: Iterable[int]) -> None:
-        """Mark rejects of an earlier run as resolved by this one."""
+        """Mark rejects of an earlier run as resolved by this one too."""
+
+    def apply(self) -> None:
+        """Write all that is laid out, which is the database's work; raises RefusedError where it refuses a row."""
 
 
 class Said(Protocol):

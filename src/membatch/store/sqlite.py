@@ -283,7 +283,9 @@ class SqliteStore(Reading):
         try:
             with self._block():
                 run = self._connection.execute("SELECT max(run) FROM run").fetchone()[0]
-                SqliteTransaction(self._connection, run, -1).apply(plan, Checkpoint(), b"{}")
+                transaction = SqliteTransaction(self._connection, run, -1)
+                transaction.lay_out(plan, Checkpoint(), b"{}")
+                transaction.apply()
                 raise _Undo
         except _Undo:
             return False

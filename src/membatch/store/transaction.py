@@ -6,9 +6,9 @@ Rule: many rows a statement; where the database refuses a row, the error names t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from functools import cache
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -51,14 +51,33 @@ def _flat(rows: list[Row]) -> list[Any]:
     return values
 
 
+class _Inserted(NamedTuple):
+    """What a statement inserts: rows of the query that inserts one."""
+
+    name: str
+    rows: Callable[[], list[Row]]
+    numbers: range  # of those rows
+
+
+class _Statement(NamedTuple):
+    """One statement with its values, or with the values of each time that it is executed."""
+
+    text: str
+    values: Any
+    inserted: _Inserted | None
+    is_each: bool
+
+
 class SqliteTransaction:
-    """One batch on its way into the store."""
+    """One batch on its way into the store: laid out first, which is the interpreter's work, then applied."""
 
     def __init__(self, connection: sqlite3.Connection, run: int, number: int) -> None:
         self._connection, self._run, self._number = connection, run, number
+        self._statements: list[_Statement] = []
 
-    def apply(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
-        """Write everything that the plan says; raises RefusedError where the database refuses a row."""
+    def lay_out(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
+        """Work out what is to be written; raises RefusedError where a value cannot be."""
+        self._plan = plan
         _, next_merge, batch_key = next_keys(self._connection)
         try:
             rows = rows_of(plan, batch_key, next_merge)
@@ -66,59 +85,66 @@ class SqliteTransaction:
             raise RefusedError(f"it cannot be written: {type(error).__name__}: {error}") from error
         place = msgspec.json.encode(checkpoint).decode()
         with ours():
-            if rows.updates:
-                self._connection.execute(f"PRAGMA cache_size = -{_SURVIVORS_CACHE_KIB}")
-            self._connection.execute(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
-            self._found(plan, rows.new, batch_key)
-            self._update("state_memories", rows.stated)
-            self._insert(plan, "insert_merge", rows.merges)
-            self._update("update_memories", rows.updates)
-            self._connection.executemany(query("supersede_fingerprints"), rows.superseded)
-            self._connection.executemany(query("close_reviews"), rows.closed)
-            self._insert(plan, "insert_fingerprint", rows.fingerprints)
-            self._insert(plan, "insert_duplicate", rows.duplicates)
-            self._insert(plan, "insert_review", rows.reviews)
-            self._insert(plan, "insert_reject", rows.rejects)
+            is_utf_8 = self._connection.execute(query("encoding")).fetchone()[0] == "UTF-8"  # as `packed` says
+        if rows.updates:
+            self._add(f"PRAGMA cache_size = -{_SURVIVORS_CACHE_KIB}")
+        self._add(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
+        self._insert("insert_memory", [] if is_utf_8 else rows.new.memories(batch_key))
+        self._insert("insert_founder", [] if is_utf_8 else rows.new.founders())
+        if is_utf_8:
+            self._found(rows.new, batch_key)
+        self._update("state_memories", rows.stated)
+        self._insert("insert_merge", rows.merges)
+        self._update("update_memories", rows.updates)
+        self._add(query("supersede_fingerprints"), rows.superseded, is_each=True)
+        self._add(query("close_reviews"), rows.closed, is_each=True)
+        self._insert("insert_fingerprint", rows.fingerprints)
+        self._insert("insert_duplicate", rows.duplicates)
+        self._insert("insert_review", rows.reviews)
+        self._insert("insert_reject", rows.rejects)
 
-    def _found(self, plan: Plan, new: Founding, batch_key: int) -> None:
-        """Insert new memories with what leads to them: thousands with one statement, or row by row in UTF-16."""
-        is_utf_8 = self._connection.execute(query("encoding")).fetchone()[0] == "UTF-8"  # as `packed` says
-        self._insert(plan, "insert_memory", [] if is_utf_8 else new.memories(batch_key))
-        self._insert(plan, "insert_founder", [] if is_utf_8 else new.founders())
-        for piece in pieces(new) if is_utf_8 else ():
-            values = packed(piece, batch_key)
-            try:
-                self._connection.execute(query("insert_memories"), values)
-            except sqlite3.Error as error:
-                raise self._refusal(error, plan, "insert_memory", piece.memories(batch_key)) from error
-            try:
-                self._connection.execute(query("insert_founders"), values)
-            except sqlite3.Error as error:
-                raise self._refusal(error, plan, "insert_founder", piece.founders()) from error
+    def apply(self) -> None:
+        """Write it, the interpreter's lock mostly left to others; raises RefusedError where a row is refused."""
+        with ours():
+            for statement in self._statements:
+                try:
+                    if statement.is_each:
+                        self._connection.executemany(statement.text, statement.values)
+                    else:
+                        self._connection.execute(statement.text, statement.values)
+                except sqlite3.Error as error:
+                    raise self._refusal(error, statement.inserted) from error
+
+    def _add(self, text: str, values: Any = (), inserted: _Inserted | None = None, *, is_each: bool = False) -> None:
+        self._statements.append(_Statement(text, values, inserted, is_each))
+
+    def _found(self, new: Founding, batch_key: int) -> None:
+        """Insert new memories with what leads to them: thousands with one statement."""
+        for piece in pieces(new):
+            values, every = packed(piece, batch_key), range(len(piece.ids))
+            memories = partial(piece.memories, batch_key)
+            self._add(query("insert_memories"), values, _Inserted("insert_memory", memories, every))
+            self._add(query("insert_founders"), values, _Inserted("insert_founder", piece.founders, every))
 
     def _update(self, name: str, rows: list[Row]) -> None:
         """Update rows, many with one statement."""
         for run in _runs(rows):
-            self._connection.execute(_many(query(name), len(run)), _flat(rows[run.start : run.stop]))
+            self._add(_many(query(name), len(run)), _flat(rows[run.start : run.stop]))
 
-    def _insert(self, plan: Plan, name: str, rows: list[Row]) -> None:
+    def _insert(self, name: str, rows: list[Row]) -> None:
         """Insert rows, many with one statement: fewer crossings."""
         one = query(name)
-        self._connection.executemany(one, ())  # where its table is missing, that is no row's fault
+        self._add(one, is_each=True)  # where its table is missing, that is no row's fault
         for run in _runs(rows):
-            try:
-                self._connection.execute(_many(one, len(run)), _flat(rows[run.start : run.stop]))
-            except sqlite3.Error as error:
-                raise self._refusal(error, plan, name, rows, run) from error
+            self._add(_many(one, len(run)), _flat(rows[run.start : run.stop]), _Inserted(name, lambda: rows, run))
 
-    def _refusal(
-        self, error: sqlite3.Error, plan: Plan, name: str, rows: list[Row], numbers: range | None = None
-    ) -> StoreError:
+    def _refusal(self, error: sqlite3.Error, inserted: _Inserted | None) -> StoreError:
         """Return our error for one of the driver's; where it refuses one of some rows, with the step that gave it."""
         refused = translated(error)
-        if isinstance(refused, RefusedError):
-            number = self._refused_row(query(name), rows, range(len(rows)) if numbers is None else numbers)
-            refused.step = None if number is None else step_of(plan, name, rows, number)
+        if isinstance(refused, RefusedError) and inserted is not None:
+            rows = inserted.rows()
+            number = self._refused_row(query(inserted.name), rows, inserted.numbers)
+            refused.step = None if number is None else step_of(self._plan, inserted.name, rows, number)
         return refused
 
     def _refused_row(self, one: str, rows: list[Row], numbers: range) -> int | None:
@@ -133,6 +159,5 @@ class SqliteTransaction:
         return None
 
     def resolve(self, rejects: Iterable[int]) -> None:
-        """Mark rejects of an earlier run as resolved by this one."""
-        with ours():
-            self._connection.executemany(query("resolve_reject"), [(self._run, reject) for reject in rejects])
+        """Let the transaction mark rejects of an earlier run as resolved by this one."""
+        self._add(query("resolve_reject"), [(self._run, reject) for reject in rejects], is_each=True)
