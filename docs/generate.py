@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 
-from membatch.cli import SECTIONS
 from membatch.cli.options import common
+from membatch.cli.program import SECTIONS
 from membatch.config import Config, expected, flat_settings
 from membatch.errors import CATEGORIES, CODES, FIELD_KINDS
 from membatch.formats import BUILT_IN, Format, emotions

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from membatch import Config, process, report, validate
-from membatch.monitor import PARTS, Clock, bottleneck, memory_total
-from membatch.report import STAGES, Report
+from membatch.monitor import Clock, memory_total
+from membatch.report import PARTS, STAGES, Report, bottleneck
 from membatch.report.patterns import patterns
 from membatch.report.quality import script_of
 from membatch.report.tally import Tally, add
 from membatch.report.text import text_of
 from membatch.report.timeline import timeline
 from membatch.report.words import duration, next_step, outcome, printable, size
-from membatch.runs import list_runs
+from membatch.runs.accounts import list_runs
 
 
 def config(folder: Path, **flags: Any) -> Config:

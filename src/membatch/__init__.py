@@ -86,7 +86,11 @@ _ROOMS: Final = {
     "memory": ("Memory",),
     "report": ("Report",),
     "reversal": ("undo", "unmerge"),
-    "runs": ("convert", "process", "report", "resume", "retry", "validate"),
+    "runs.accounts": ("report",),
+    "runs.conversion": ("convert",),
+    "runs.load": ("process", "resume"),
+    "runs.retry": ("retry",),
+    "runs.validation": ("validate",),
     "validate": ("ValidationResult", "validate_memory"),
 }
 _ROOM_OF: Final = {name: room for room, names in _ROOMS.items() for name in names}

@@ -19,7 +19,7 @@ from membatch.errors import StoreError
 from membatch.founding import Lines
 from membatch.memory import HASH_VERSION, UNICODE_VERSION
 from membatch.report.tally import Counts, Tally
-from membatch.runs import open_once
+from membatch.runs.accounts import open_once
 from membatch.store import ChangeTally
 from membatch.store.inspection import (
     TABLES,

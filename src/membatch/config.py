@@ -165,10 +165,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Resolved(NamedTuple):
-    """Settings and, for each dotted name, where its value came from."""
+    """Settings and, for each dotted name, where its value came from, and how an error names the place."""
 
     config: Config
     origin: dict[str, str]
+    typed: dict[str, str]
 
 
 def resolve(
@@ -196,20 +197,34 @@ def resolve(
                 or name.startswith("tolerance.by_category.")
             )
             if not known:
+                if any(full.startswith(f"{name}.") for full in values):
+                    raise ConfigError(f"{source}: {name} = {value!r} is not acceptable: write a table [{name}]")
                 raise ConfigError(f"{source}: unknown setting {name!r}" + suggest(name, values))
             values[name] = value
             origin[name] = source
-    origins = {name: spelled.get(name, found) if found == "flag" else found for name, found in origin.items()}
+    typed = {name: _typed(name, found, spelled) for name, found in origin.items()}
     try:
         config = msgspec.convert(_nest(values), Config, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explained(str(error), values, origins)) from None
+        raise ConfigError(_explained(str(error), values, typed)) from None
     try:
-        return Resolved(config.check(), origin)
+        return Resolved(config.check(), origin, typed)
     except ConfigError as error:
         name = re.split(r"[ :]", str(error), maxsplit=1)[0]
-        where = origins.get(name, "default")
+        places = [place for full, place in typed.items() if full == name or full.startswith(f"{name}.")]
+        where = next((place for place in places if place != "default"), "default")
         raise ConfigError(str(error) if where == "default" else f"{where}: {error}") from None
+
+
+def _typed(name: str, origin: str, spelled: Mapping[str, str]) -> str:
+    """Return how an error names the place where a setting was given."""
+    if origin == "environment":
+        return f"environment: {_variable(name)}"
+    return spelled.get(name, origin) if origin == "flag" else origin
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.upper().replace(".", "_")
 
 
 def _explained(message: str, values: Mapping[str, Any], origin: Mapping[str, str]) -> str:
@@ -241,6 +256,7 @@ def _in_words(schema: Mapping[str, Any]) -> str:
         "integer": "a whole number",
         "number": "a number",
         "boolean": "true or false",
+        "string": "text in quotes",
         "array": "a list",
         "object": "a table",
     }
@@ -256,6 +272,15 @@ def to_plain(config: Config) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(config)
     plain["store"] = hide_password(config.store)
     return plain
+
+
+def with_store(config: Config, store: str | None) -> Config:
+    """Return the settings with the store of a call, where it names one; raises ConfigError."""
+    if store is None:
+        return config
+    if not isinstance(store, str):
+        raise ConfigError(f"store is a {type(store).__name__}, not a URL: write 'sqlite:///FILE.db'")
+    return msgspec.structs.replace(config, store=store)
 
 
 def flat_settings(config: Config) -> dict[str, Any]:
@@ -311,7 +336,7 @@ def _from_file(path: str | os.PathLike[str] | None) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     names = _flatten(to_plain(Config()))
-    known = {ENVIRONMENT_PREFIX + name.upper().replace(".", "_"): name for name in names}
+    known = {_variable(name): name for name in names}
     found: dict[str, Any] = {}
     for variable, text in environment.items():
         if not variable.startswith(ENVIRONMENT_PREFIX):

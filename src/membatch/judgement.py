@@ -40,6 +40,7 @@ from membatch.plan import (
 from membatch.prepare import NATIVE, Prepare
 from membatch.rules import Rules, rules_of
 from membatch.runs.accounts import open_once
+from membatch.runs.inputs import with_choices
 from membatch.similarity.guards import GUARDS, LIMITS, Facts
 from membatch.store import FingerprintRow, MergeRow, Store
 
@@ -64,6 +65,7 @@ def explain(one: str, other: str, *, config: Config) -> dict[str, Any]:
     """
     from membatch.similarity.index import Index
 
+    config = with_choices(config, None, None)
     rules = rules_of(config)
     memory = _memory(one, config)
     batch = _prepared(*_native(other, config), config)

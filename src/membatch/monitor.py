@@ -21,17 +21,6 @@ import psutil
 _MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 LOOK_EVERY_SECONDS: Final = 0.05  # at memory and at bytes written: a look takes as long as 50 records
 
-# Stage → the part of the work that it belongs to; the slowest part is the bottleneck.
-PARTS: Final = {
-    "read": "source",
-    "decode": "decode",
-    "fingerprint": "decode",
-    "match": "matching",
-    "merge": "matching",
-    "write": "store",
-    "commit": "store",
-}
-
 
 def _peak_bytes() -> int:
     """Return the most memory that the process held; of getrusage Linux would count its parent's before the start."""
@@ -147,19 +136,6 @@ class Clock:
 
 
 COLLECTING: Final = Clock._collecting.__code__  # where no signal may raise
-
-
-def bottleneck(stages: dict[str, float]) -> tuple[str, float] | None:
-    """Return the part of the work that took longest, with its share of all stages, or None if none was timed."""
-    parts: dict[str, float] = {}
-    for name, seconds in stages.items():
-        part = PARTS[name]
-        parts[part] = parts.get(part, 0.0) + seconds
-    total = sum(parts.values())
-    if not total:
-        return None
-    slowest = max(parts, key=lambda part: parts[part])
-    return slowest, parts[slowest] / total
 
 
 def memory_total(root: Path = Path("/sys/fs/cgroup")) -> int:

@@ -9,18 +9,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from membatch import merge_rules
 from membatch.config import Config, to_plain
 from membatch.errors import ConfigError
-from membatch.merge import Survivor, merge
 from membatch.plan import Merge
-from membatch.rules import rules_of
-from membatch.runs import open_once
+from membatch.runs.accounts import open_once
 from membatch.store import ReviewRow, Store, open_store
+
+if TYPE_CHECKING:
+    from membatch import merge_rules
 
 
 def open_pairs(store: str | None = None) -> list[dict[str, Any]]:
@@ -52,6 +52,8 @@ def accept(review: int, *, config: Config, wait: bool = False) -> int:
 
     Raises ConfigError if there is no such open pair or the merged record would break a limit.
     """
+    from membatch.rules import rules_of  # a look at the pairs needs none of the rules
+
     with _opened(config, wait) as store:
         row = _pair(store, review)
         step = _step(store, row, rules_of(config).merge)
@@ -66,6 +68,8 @@ def accept_all(guard: str, min_score: str, *, config: Config, wait: bool = False
     Returns the number of the run, None where no pair could be accepted, and how many pairs were accepted; a pair that
     would break a limit stays open.
     """
+    from membatch.rules import rules_of
+
     least = Fraction(min_score)
     rules = rules_of(config).merge
     done: set[int] = set()
@@ -110,6 +114,8 @@ def _pair(store: Store, review: int) -> ReviewRow:
 
 def _step(store: Store, row: ReviewRow, rules: merge_rules.Rules) -> tuple[Merge, bytes] | None:
     """Return the merge of a pair and the record that it absorbs, or None where it would break a limit."""
+    from membatch.merge import Survivor, merge
+
     rows = store.fetch([row.older, row.younger])
     older, younger = rows[row.older], rows[row.younger]
     survivor = Survivor(msgspec.json.decode(older.record), older.stated)

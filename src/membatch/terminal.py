@@ -6,16 +6,23 @@ the escapes that JSON has for them. Those below U+0020 always are.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from typing import BinaryIO, Final, cast
 
+_FOREIGN: Final = re.compile("[^\x00-\x7f]")
 _DRIVING: Final = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def harmless(text: str) -> str:
     """Return a JSON text of the same value that no terminal obeys."""
     return _DRIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def ascii_only(text: str) -> str:
+    """Return a JSON text of the same value that any encoding can write."""
+    return _FOREIGN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def json_output() -> BinaryIO:

@@ -191,7 +191,8 @@ def test_a_store_whose_last_changes_cannot_be_read_there_says_what_to_do(tmp_pat
 def test_files_are_private_to_the_user(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_bytes(GOOD + b"\n")
     membatch("run", "in.jsonl", "--strategy", "exact", "--report", "report.json", folder=tmp_path)
-    for name in ("memories.db", "memories.db.lock", "report.json"):
+    membatch("init", folder=tmp_path)
+    for name in ("memories.db", "memories.db.lock", "report.json", "membatch.toml"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0, name
 
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-import pty
 import sqlite3
-import struct
-import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import pytest
 
-from .command import DATA, lines, membatch, report_of
+from .command import DATA, lines, membatch, on_a_terminal, report_of
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the shared data sets are not here")
 
@@ -247,30 +239,7 @@ def test_the_table_of_runs_fits_a_narrow_terminal_and_is_whole_elsewhere(tmp_pat
     assert [word in shown[0] for word in ("read", "rejected", "a second", "duplicates")] == [True, True, True, False]
     assert "--json has all" in shown[-1]
     assert on_a_terminal("runs", columns=150, folder=tmp_path) == whole
-
-
-def on_a_terminal(*arguments: str, columns: int, folder: Path) -> list[str]:
-    """Return the lines that a command prints on a terminal of some columns."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    command = [sys.executable, "-m", "membatch.cli", *arguments]
-    subprocess.run(
-        command,
-        cwd=folder,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        check=True,
-        env={**environment, "TERM": "xterm"},
-    )
-    os.close(theirs)
-    text = b""
-    with contextlib.suppress(OSError):  # what Linux says at the end
-        while some := os.read(ours, 1 << 16):
-            text += some
-    os.close(ours)
-    return text.decode().replace("\r\n", "\n").splitlines()
+    assert max(map(len, on_a_terminal("runs", columns=60, folder=tmp_path))) <= 60
 
 
 def test_rejects_without_a_run_are_those_of_the_latest_that_read_records(tmp_path: Path) -> None:

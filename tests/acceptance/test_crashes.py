@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from membatch import Config, StoreBusyError, check, process
-from membatch.runs import list_runs
+from membatch.runs.accounts import list_runs
 from tests.laws.data import memory_data
 
 from .command import membatch

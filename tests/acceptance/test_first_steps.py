@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from membatch import ConfigError, process
+from membatch import Config, ConfigError, explain, process, retry
+from membatch.config import DedupSettings
+from membatch.runs.accounts import list_runs
 from tests.acceptance.command import membatch
 
 SLIPS = {
@@ -24,6 +27,7 @@ SLIPS = {
     "a file misspelt by a letter": ("run n.jsonl", 4, "did you mean m.jsonl?"),
     "an address": ("run https://example.org/m.jsonl", 4, "download it first, or pipe it"),
     "another kind of file": ("run notes.txt", 4, "expected .jsonl"),
+    "a compressed file of no kind": ("run m.gz", 4, "call it like m.jsonl.gz"),
     "a file for a store": ("run m.jsonl --store memories.db", 2, "write sqlite:///memories.db"),
     "a store in no folder": ("run m.jsonl --store sqlite:///no/a.db", 4, "its folder does not exist: make it first"),
     "a strategy that is none": ("run m.jsonl --strategy fuzzy", 2, "'memory-only', 'exact', 'similar'"),
@@ -57,6 +61,7 @@ SLIPS = {
 def test_a_slip_is_answered_with_the_fix_and_makes_no_store(line: str, code: int, says: str, tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text('{"summary": "Anna moved to Oslo"}\n', "utf-8")
     (tmp_path / "notes.txt").write_text("a note\n", "utf-8")
+    (tmp_path / "m.gz").touch()
     (tmp_path / "place.toml").write_text("threshold = 0.9\n", "utf-8")
     (tmp_path / "rule.toml").write_text('[merge]\nsummary = "longer"\n', "utf-8")
     before = sorted(tmp_path.iterdir())
@@ -134,3 +139,13 @@ def test_wrong_types_from_python_are_answered_with_what_is_right(tmp_path: Path)
     config: Any = {"store": "sqlite:///m.db"}
     with pytest.raises(ConfigError, match="not a Config"):
         process([{"summary": "Anna sings"}], config=config)
+
+
+def test_a_format_misspelt_from_python_is_refused_and_makes_no_run(tmp_path: Path) -> None:
+    settings = Config(store=f"sqlite:///{tmp_path}/m.db", dedup=DedupSettings(strategy="exact"))
+    process([{"summary": ""}], config=settings)
+    with pytest.raises(ConfigError, match="unknown format 'mem'"):
+        retry(1, config=settings, format="mem")
+    with pytest.raises(ConfigError, match="unknown format 'mem'"):
+        explain("{}", "{}", config=replace(settings, format="mem"))
+    assert len(list_runs(settings.store)) == 1

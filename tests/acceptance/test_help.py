@@ -14,7 +14,10 @@ import click
 import pytest
 
 import membatch
-from membatch.cli import cli
+from membatch.cli.program import cli
+
+from .command import lines
+from .command import membatch as membatch_command
 
 HEAVY = {"jsonschema_rs", "msgspec", "numba", "numpy", "psutil", "pyarrow", "rich", "sqlite3"}
 SCREEN = {"columns": 80, "lines": 40}
@@ -32,13 +35,31 @@ def help_of(name: str) -> str:
     return run(sys.executable, "-m", "membatch.cli", *arguments, "--help", COLUMNS=str(SCREEN["columns"]))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]], ids=" ".join)
-def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    script = "import sys, membatch.cli\ntry: membatch.cli.main()\nfinally: print('modules', *sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+def modules_of(*arguments: str, folder: Path) -> set[str]:
+    """Run a command; return what it imported."""
+    script = "import sys, membatch.cli\ntry: membatch.cli.main()\nfinally: print('\\nmodules', *sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True, cwd=folder
+    )
     modules = set(done.stdout.rpartition("modules ")[2].split())
     assert "click" in modules
-    assert not modules & HEAVY
+    return modules
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]], ids=" ".join)
+def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    assert not modules_of(*arguments, folder=tmp_path) & HEAVY
+
+
+LOOKS = ["runs", "report", "history a", "review", "rejects", "config", "formats", "schema"]
+
+
+@pytest.mark.parametrize("line", LOOKS)
+def test_a_look_imports_nothing_that_only_a_load_needs(line: str, tmp_path: Path) -> None:
+    lines(tmp_path / "in.jsonl", {"id": "a", "summary": "Anna sings"}, {"summary": ""})
+    membatch_command("run", "in.jsonl", "--strategy", "exact", folder=tmp_path)
+    loads = {"numba", "numpy", "psutil", "pyarrow", "jsonschema_rs", "membatch.run", "membatch.source"}
+    assert not modules_of(*line.split(), folder=tmp_path) & loads
 
 
 @pytest.mark.parametrize("name", ["membatch", *cli.commands])

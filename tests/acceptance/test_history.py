@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .command import lines, membatch
+from .command import lines, membatch, on_a_terminal
 
 MOTHER, FATHER = "my mother died in high school", "my father died in high school"
 
@@ -143,3 +143,11 @@ def test_a_memory_that_was_replaced_by_its_id_is_known_by_that_record_and_says_h
     for merge in (3, 2):
         assert membatch("unmerge", merge, folder=tmp_path).returncode == 0
     assert past(tmp_path, "x")["founder"] == found["first"]
+
+
+def test_a_past_is_wrapped_on_a_terminal_and_whole_elsewhere(folder: Path) -> None:
+    whole = membatch("history", "a", folder=folder).stdout.decode().splitlines()
+    assert max(map(len, whole)) > 60
+    shown = on_a_terminal("history", "a", columns=60, folder=folder)
+    assert max(map(len, shown)) <= 60
+    assert " ".join(shown).split() == " ".join(whole).split()

@@ -53,7 +53,7 @@ def test_undo_restores_the_store_and_is_refused_where_later_runs_point(tmp_path:
     loaded(tmp_path, [{"summary": "Bo sings", "tags": ["seen"]}])
     refused = membatch("undo", 2, folder=tmp_path)
     assert refused.returncode == 2
-    assert b"run 3: merge" in refused.stderr
+    assert b"run 3: merge 2 of " in refused.stderr
     assert b"--cascade" in refused.stderr
     done = membatch("undo", 2, "--cascade", "--json", folder=tmp_path)
     assert report_of(done)["kind"] == "undo"
@@ -158,3 +158,13 @@ def test_all_pairs_of_a_guard_are_accepted_at_once(tmp_path: Path) -> None:
     done = membatch("review", "--accept-all", "--guard", "substitution", "--min-score", "0.7", folder=tmp_path)
     assert b"accepted 1 pair " in done.stderr
     assert membatch("review", "--accept-all", folder=tmp_path).returncode == 2
+
+
+def test_an_unmerge_that_is_refused_names_the_merges_to_take_back_first(tmp_path: Path) -> None:
+    loaded(tmp_path, [{"summary": "Anna sings"}])
+    for tag in ("x", "y"):
+        loaded(tmp_path, [{"id": tag, "summary": "Anna sings", "tags": [tag]}])
+    refused = membatch("unmerge", 1, folder=tmp_path)
+    assert (refused.returncode, b"run 3: merge 2 of y" in refused.stderr) == (2, True)
+    for merge in (2, 1):
+        assert membatch("unmerge", merge, folder=tmp_path).returncode == 0

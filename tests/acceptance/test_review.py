@@ -231,7 +231,9 @@ def test_what_was_rejected_for_an_id_stays_so_after_its_memory_was_merged_by_a_r
     assert told["message"] == (
         'id "y" was that of a memory that a review merged into "o"; this record says "Something else entirely"'
     )
-    assert retry(2, config=config).counts.inserted == 1
+    retried = retry(2, config=config)
+    assert retried is not None
+    assert retried.counts.inserted == 1
     assert check(config.store).is_whole
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from membatch import Config, StoreBusyError, process, report, resume
 from membatch.config import BatchSettings, DedupSettings
-from membatch.runs import list_runs
+from membatch.runs.accounts import list_runs
 
 from .command import membatch
 

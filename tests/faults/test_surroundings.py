@@ -21,7 +21,7 @@ import pytest
 
 from membatch import Config, SurroundingsError, check, process, resume
 from membatch.config import BatchSettings, DedupSettings
-from membatch.runs import list_runs
+from membatch.runs.accounts import list_runs
 from tests.acceptance.command import lines, membatch, report_of
 from tests.laws.data import memory_data
 

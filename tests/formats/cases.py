@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from membatch.config import Config
-from membatch.runs import convert
+from membatch.runs.conversion import convert
 
 DATA = Path(__file__).parent / "data"
 

@@ -16,7 +16,7 @@ from membatch.export import export, export_pam, owners
 from membatch.formats import known_formats
 from membatch.formats.pam_export import memory_object
 from membatch.layout import Document
-from membatch.runs import open_once
+from membatch.runs.accounts import open_once
 
 from ..acceptance.command import DATA, lines, membatch
 

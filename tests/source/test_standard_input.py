@@ -71,6 +71,24 @@ def test_a_broken_first_line_costs_itself_only(first: bytes, tmp_path: Path) -> 
     assert (report["counts"]["inserted"], report["counts"]["rejected"]) == (1, 1)
 
 
+TABLE = "summary,confidence\n" + "".join(f'"Anna saw bird {number}, again",0.9\n' for number in range(12))
+
+
+def test_a_piped_table_is_told_to_be_saved_to_a_file(tmp_path: Path) -> None:
+    done = membatch("run", "-", *EXACT, folder=tmp_path, stdin=TABLE.encode())
+    assert done.returncode == 1
+    assert "look like rows of a table: give the file the suffix .csv" in done.stderr.decode()
+    (tmp_path / "saved.csv").write_text(TABLE, "utf-8")
+    assert membatch("run", "saved.csv", *EXACT, folder=tmp_path).returncode == 0
+
+
+def test_broken_json_is_not_taken_for_a_table(tmp_path: Path) -> None:
+    broken = b'{"summary": "Anna, Ben",\n  "summary": "Anna, Ben",\n  "tags": [\n    "a",\n  ]\n'
+    (tmp_path / "in.jsonl").write_bytes(broken)
+    done = membatch("run", "in.jsonl", *EXACT, folder=tmp_path)
+    assert (done.returncode, b"table" in done.stderr) == (1, False)
+
+
 def test_lines_are_read_as_they_come_and_not_kept(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "membatch.cli", "convert", "-", "--output", "out.jsonl", "--quiet"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=tmp_path, env={"TMPDIR": "/nowhere"}) as child:

@@ -9,7 +9,7 @@ import pytest
 
 from membatch import StoreError, process
 from membatch.memory import UNICODE_VERSION
-from membatch.runs import list_runs, open_once, report
+from membatch.runs.accounts import list_runs, open_once, report
 from membatch.store.upgrade import SCHEMA_VERSION
 
 DATA = Path(__file__).parent / "data"

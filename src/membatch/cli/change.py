@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from membatch.cli.commands import examples
-from membatch.cli.options import common, say, settings_of, show_json, waiting
-
-if TYPE_CHECKING:
-    from membatch.report import Report
+from membatch.cli.options import answer, common, settings_of, show_json, show_lines, waiting
 
 
 @click.command(epilog=examples("membatch undo 3", "membatch undo 3 --cascade"))
@@ -25,7 +22,7 @@ def undo(run_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
 
     resolved, as_json, quiet = settings_of(flags)
     report = undo_run(run_id, store=resolved.config.store, cascade=cascade, wait=wait)
-    return _changed(report, f"run {run_id} is undone, as run {report.run_id}", as_json, quiet)
+    return answer(f"run {run_id} is undone, as run {report.run_id}", report.to_json(), as_json, quiet)
 
 
 @click.command(epilog=examples("membatch unmerge 12", "membatch unmerge 12 --cascade"))
@@ -42,7 +39,7 @@ def unmerge(merge_id: int, cascade: bool, wait: bool, **flags: Any) -> int:
 
     settings, as_json, quiet = settings_of(flags)
     report = unmerge_one(merge_id, store=settings.config.store, cascade=cascade, wait=wait)
-    return _changed(report, f"merge {merge_id} is taken back, as run {report.run_id}", as_json, quiet)
+    return answer(f"merge {merge_id} is taken back, as run {report.run_id}", report.to_json(), as_json, quiet)
 
 
 @click.command(
@@ -74,8 +71,7 @@ def review(
     from membatch import review as reviews
     from membatch.config import DEFAULT_GUARDS, ratio
     from membatch.report.words import plural
-    from membatch.rules import rules_of
-    from membatch.runs import report as report_of_run
+    from membatch.runs.accounts import report as report_of_run
 
     resolved, as_json, quiet = settings_of(flags)
     config = resolved.config
@@ -90,6 +86,8 @@ def review(
         number = reviews.reject(rejected, config=config, wait=wait)
         done = f"the pair {rejected} stays apart"
     elif guard is not None:
+        from membatch.rules import rules_of
+
         min_score = min_score or "0.8"
         ratio(min_score, "--min-score")
         known = sorted({*DEFAULT_GUARDS, *rules_of(config).guards})
@@ -98,16 +96,14 @@ def review(
         found, count = reviews.accept_all(guard, min_score, config=config, wait=wait)
         if found is None:
             fits = f"has a score of {min_score} or more and could be merged"
-            if as_json:
-                show_json("null")  # no run
-            say(f"no open pair that only {guard!r} was unsure of {fits}", quiet)
-            return 0
+            return answer(f"no open pair that only {guard!r} was unsure of {fits}", "null", as_json, quiet)
         number, done = found, f"accepted {plural(count, 'pair')}"
     else:
         _show_pairs(reviews.open_pairs(config.store), as_json)
         return 0
     report = report_of_run(number, store=config.store)
-    return _changed(report, f"{done} (run {number}; `membatch undo {number}` takes it back)", as_json, quiet)
+    sentence = f"{done} (run {number}; `membatch undo {number}` takes it back)"
+    return answer(sentence, report.to_json(), as_json, quiet)
 
 
 @click.command(epilog=examples("membatch forget 7c9e6679-7425-40de-944b-e07fc1f90ae7"))
@@ -124,19 +120,9 @@ def forget(memory_id: str, wait: bool, **flags: Any) -> int:
 
     resolved, as_json, quiet = settings_of(flags)
     found = forget_memory(memory_id, store=resolved.config.store, wait=wait)
-    if as_json:
-        click.echo(json.dumps(found._asdict()))
     rows = ", ".join(f"{table} {count:,}" for table, count in sorted(found.removed.items()))
-    say(f"forgotten, as run {found.run}; rows removed: {rows}", quiet or as_json)
-    return 0
-
-
-def _changed(report: Report, done: str, as_json: bool, quiet: bool) -> int:
-    """End a command that changed the store: the report of its run for programs, a sentence for people."""
-    if as_json:
-        show_json(report.to_json())
-    say(done, quiet or as_json)
-    return 0
+    sentence = f"forgotten, as run {found.run}; rows removed: {rows}"
+    return answer(sentence, json.dumps(found._asdict()), as_json, quiet)
 
 
 def _show_pairs(pairs: list[dict[str, Any]], as_json: bool) -> None:
@@ -147,7 +133,7 @@ def _show_pairs(pairs: list[dict[str, Any]], as_json: bool) -> None:
         return
     for pair in pairs:
         older, younger = marked(pair["older"]["summary"], pair["younger"]["summary"])
-        click.echo(f"{pair['review']}  score {pair['score']}, unsure: {', '.join(pair['guards'])}")
-        click.echo(f"   older    {older}\n   younger  {younger}")
+        head = f"{pair['review']}  score {pair['score']}, unsure: {', '.join(pair['guards'])}"
+        show_lines([head, f"   older    {older}", f"   younger  {younger}"])
     if not pairs:
         click.echo("no pair waits for a decision", err=True)

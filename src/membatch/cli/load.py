@@ -8,6 +8,7 @@ import click
 
 from membatch.cli.commands import examples
 from membatch.cli.options import (
+    answer,
     batching,
     check_report_file,
     common,
@@ -18,7 +19,6 @@ from membatch.cli.options import (
     reporting,
     say,
     settings_of,
-    show_json,
     tolerance,
     waiting,
 )
@@ -42,8 +42,8 @@ from membatch.cli.options import (
 def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | None, **flags: Any) -> int:
     """Load SOURCES: files, globs, folders, databases, or - for stdin."""
     from membatch.progress import shown
-    from membatch.runs import process
     from membatch.runs.inputs import paths_of
+    from membatch.runs.load import process
 
     resolved, as_json, quiet = settings_of(flags)
     paths = paths_of(sources, resolved.config)
@@ -63,17 +63,14 @@ def run(sources: tuple[str, ...], dry_run: bool, wait: bool, report_file: str | 
 def resume(run_id: int | None, force: bool, wait: bool, report_file: str | None, **flags: Any) -> int:
     """Go on with an interrupted or stopped run, by default the latest."""
     from membatch.progress import shown
-    from membatch.runs import resume as resume_run
+    from membatch.runs.load import resume as resume_run
 
     resolved, as_json, quiet = settings_of(flags)
     check_report_file(report_file, resolved.config)
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = resume_run(run_id, config=resolved.config, force=force, wait=wait, observers=observers)
     if report is None:
-        if as_json:
-            show_json("null")  # no run
-        say("there is nothing to resume", quiet)
-        return 0
+        return answer("there is nothing to resume", "null", as_json, quiet)
     return conclude(report, as_json, quiet, report_file)
 
 
@@ -90,12 +87,15 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
     Each that succeeds marks its reject as resolved; a better format or another setting may be what it takes.
     """
     from membatch.progress import shown
-    from membatch.runs import retry as retry_run
+    from membatch.runs.retry import retry as retry_run
 
-    resolved, as_json, quiet = settings_of(flags)
+    resolved, as_json, quiet = settings_of({**flags, "format": format})
     check_report_file(report_file, resolved.config)
     with shown(resolved.config, ["-"], quiet=quiet) as observers:
         report = retry_run(run_id, config=resolved.config, format=format, wait=wait, observers=observers)
+    if report is None:
+        sentence = f"there is nothing to retry: run {run_id} has no reject that is open and whole"
+        return answer(sentence, "null", as_json, quiet)
     return conclude(report, as_json, quiet, report_file)
 
 
@@ -108,8 +108,8 @@ def retry(run_id: int, format: str | None, wait: bool, report_file: str | None, 
 @common
 def validate(sources: tuple[str, ...], report_file: str | None, **flags: Any) -> int:
     """Check the records of SOURCES without loading them."""
-    from membatch.runs import validate as validate_sources
     from membatch.runs.inputs import paths_of
+    from membatch.runs.validation import validate as validate_sources
 
     resolved, as_json, quiet = settings_of(flags)
     check_report_file(report_file, resolved.config, paths_of(sources, resolved.config))
@@ -140,7 +140,7 @@ def convert(
     """Write the records that SOURCES hold to a file, as membatch."""
     from membatch.memory import SCHEMA_VERSION
     from membatch.report.words import plural
-    from membatch.runs import convert as convert_sources
+    from membatch.runs.conversion import convert as convert_sources
 
     resolved, as_json, quiet = settings_of(flags)
     if output is None and explained is None:
@@ -163,7 +163,7 @@ def _show_explained(sources: list[str], count: int, config: Any) -> None:
     from rich.text import Text
 
     from membatch.report.words import printable
-    from membatch.runs import explain
+    from membatch.runs.conversion import explain
 
     table = Table("before", "after", box=box.SQUARE, show_lines=True, expand=True)
     for item in explain(sources, count, config=config):

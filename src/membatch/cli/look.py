@@ -9,7 +9,17 @@ from typing import Any
 import click
 
 from membatch.cli.commands import examples
-from membatch.cli.options import check_report_file, common, matching, say, settings_of, show_json, write_report
+from membatch.cli.options import (
+    answer,
+    check_report_file,
+    common,
+    matching,
+    say,
+    settings_of,
+    show_json,
+    show_lines,
+    write_report,
+)
 
 
 @click.command(epilog=examples("membatch runs", "membatch runs --json"))
@@ -19,15 +29,14 @@ def runs(**flags: Any) -> int:
 
     Each run's rates stand above those of all earlier runs together.
     """
-    from membatch.runs import list_runs
+    from membatch.runs.accounts import list_runs
 
     resolved, as_json, _ = settings_of(flags)
     rows = list_runs(resolved.config.store)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return 0
-    for line in _table_of(rows):
-        click.echo(line)
+    show_lines(_table_of(rows))
     return 0
 
 
@@ -36,21 +45,24 @@ _HEADS = {
     **dict.fromkeys(("read", "inserted", "duplicates", "merged", "held", "rejected"), "right"),
     **dict.fromkeys(("success", "repeats", "a second"), "right"),
 }
-_LEFT_OUT = ("started", "duplicates", "merged", "held")  # of a terminal that is too narrow
+# Of a terminal that is too narrow these are left out, one after the other until the rest fits.
+_LESS_NEEDED = ("started", "duplicates", "merged", "held", "a second", "repeats", "success")
 
 
 def _table_of(rows: list[dict[str, Any]]) -> list[str]:
     """Return the lines of the table of runs; a narrow terminal gets fewer columns rather than cut figures."""
     from rich.console import Console
 
-    terminal, note = Console(), []
+    terminal, left_out = Console(), 0
     lines = _drawn(rows, list(_HEADS))
-    if terminal.is_terminal and max(map(len, lines)) > terminal.width:
-        lines = _drawn(rows, [name for name in _HEADS if name not in _LEFT_OUT])
-        note = [f"a wider terminal also shows {', '.join(_LEFT_OUT)}; --json has all"]
-    if len(rows) > 1:
+    while terminal.is_terminal and max(map(len, lines)) > terminal.width and left_out < len(_LESS_NEEDED):
+        left_out += 1
+        lines = _drawn(rows, [name for name in _HEADS if name not in _LESS_NEEDED[:left_out]])
+    if len(rows) > 1 and left_out < len(_LESS_NEEDED):
         lines.append("below each rate: that of all earlier runs of this store together")
-    return lines + note
+    if left_out:
+        lines.append(f"a wider terminal also shows {', '.join(_LESS_NEEDED[:left_out])}; --json has all")
+    return lines
 
 
 def _drawn(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
@@ -102,20 +114,18 @@ def report(run_id: int | None, output: str | None, **flags: Any) -> int:
 
     Without RUN, of the latest that read records and is not undone; where there is none, of the latest.
     """
-    from membatch.runs import report as report_of_run
+    from membatch.runs.accounts import report as report_of_run
 
     resolved, as_json, quiet = settings_of(flags)
     check_report_file(output, resolved.config)
     found = report_of_run(run_id, store=resolved.config.store, redact=resolved.config.redact)
     if output is not None:
         write_report(found, output)
-        say(f"wrote {output}", quiet or as_json)
-    if as_json:
-        show_json(found.to_json())
-    elif output is None:
-        from membatch.report.text import text_of
+    if output is not None or as_json:
+        return answer(f"wrote {output}", found.to_json(), as_json, quiet)
+    from membatch.report.text import text_of
 
-        click.echo(text_of(found))
+    click.echo(text_of(found))
     return 0
 
 
@@ -129,13 +139,12 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
     Without RUN, those of the latest run that read records and is not undone. Each line holds the raw
     record, its place, all field errors, advice.
     """
-    from membatch.export import placed
     from membatch.report.words import plural
-    from membatch.runs import check_output, list_rejects, run_of_rejects
+    from membatch.runs.accounts import list_rejects, run_of_rejects, sources_of_runs
 
     resolved, as_json, quiet = settings_of(flags)
     store = resolved.config.store
-    run, sources = run_of_rejects(run_id, store)
+    run = run_of_rejects(run_id, store)
     lines = list_rejects(run, store)
     if output is None:
         for line in lines:
@@ -143,13 +152,14 @@ def rejects(run_id: int | None, output: str | None, **flags: Any) -> int:
         if run_id is None:
             say(f"these are the rejects of run {run}", quiet or as_json)
         return 0
-    check_output(output, sources, store)
+    from membatch.export import placed
+    from membatch.runs.outputs import check_output
+
+    check_output(output, sources_of_runs(store), store)
     with placed(Path(output)) as stream:
         count = sum(1 for line in lines if stream.write(line.encode() + b"\n"))
-    if as_json:
-        show_json(json.dumps({"wrote": output, "run": run, "rejects": count}))
-    say(f"wrote {plural(count, 'reject')} of run {run} to {output}", quiet or as_json)
-    return 0
+    sentence = f"wrote {plural(count, 'reject')} of run {run} to {output}"
+    return answer(sentence, json.dumps({"wrote": output, "run": run, "rejects": count}), as_json, quiet)
 
 
 @click.command(epilog=examples("membatch history 7c9e6679-7425-40de-944b-e07fc1f90ae7"))
@@ -169,8 +179,7 @@ def history(memory_id: str, **flags: Any) -> int:
     if as_json:
         show_json(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
-    for line in told(found):
-        click.echo(line)
+    show_lines(told(found))
     return 0
 
 
@@ -241,7 +250,9 @@ def check(**flags: Any) -> int:
         "membatch export --output memories.parquet", "membatch export --format pam --user anna --output anna.json"
     )
 )
-@click.option("--output", type=click.Path(), metavar="FILE", help="A file .jsonl, .csv or .parquet [standard output].")
+@click.option(
+    "--output", type=click.Path(), metavar="FILE", help="A .jsonl, .json, .csv or .parquet file [standard output]."
+)
 @click.option(
     "--format",
     "shape",
@@ -256,7 +267,8 @@ def export(output: str | None, shape: str, user: str | None, **flags: Any) -> in
     """Write all memories, the oldest first, to load elsewhere."""
     from membatch.export import export as export_rows
     from membatch.report.words import plural
-    from membatch.runs import check_output, open_once
+    from membatch.runs.accounts import open_once
+    from membatch.runs.outputs import check_output
 
     resolved, as_json, quiet = settings_of(flags)
     if output is not None:
@@ -265,11 +277,10 @@ def export(output: str | None, shape: str, user: str | None, **flags: Any) -> in
         raise click.UsageError("--user goes with --format pam")
     with open_once(resolved.config.store) as store:
         count = _export_pam(store, output, user) if shape == "pam" else export_rows(store.export(), output)
-    if output is not None:
-        if as_json:
-            show_json(json.dumps({"wrote": output, "memories": count}))
-        say(f"wrote {plural(count, 'memory', 'memories')} to {output}", quiet or as_json)
-    return 0
+    if output is None:
+        return 0
+    sentence = f"wrote {plural(count, 'memory', 'memories')} to {output}"
+    return answer(sentence, json.dumps({"wrote": output, "memories": count}), as_json, quiet)
 
 
 def _export_pam(store: Any, output: str | None, user: str | None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,16 +130,38 @@ def settings_of(flags: dict[str, Any]) -> tuple[Resolved, bool, bool]:
     file = flags.pop("config_file")
     parameters = click.get_current_context().command.params
     spelled = {str(item.name).replace("__", "."): item.opts[0] for item in parameters if isinstance(item, click.Option)}
-    return resolve(file, os.environ, flags, spelled), as_json, quiet
+    resolved = resolve(file, os.environ, flags, spelled)
+    _refuse_unknown(resolved)
+    return resolved, as_json, quiet
+
+
+def _refuse_unknown(resolved: Resolved) -> None:
+    """Raise ConfigError, which names what was typed, for a store or a format that there is not."""
+    from membatch.errors import ConfigError
+    from membatch.store import store_of
+    from membatch.store.places import files_of
+
+    config, name = resolved.config, "store"
+    try:
+        store_of(config.store)
+        files_of(config.store)
+        if config.format is not None:
+            from membatch.runs.inputs import format_named
+
+            name = "format"
+            format_named(config.format)
+    except ConfigError as error:
+        raise ConfigError(f"{resolved.typed[name]}: {error}") from None
 
 
 def check_report_file(name: str | None, config: Config, sources: Sequence[str] | None = None) -> None:
     """Raise ConfigError where a report cannot be written; without sources those of all runs of the store count."""
-    from membatch.errors import ConfigError
-    from membatch.runs import check_output, sources_of_runs
-
     if name is None:
         return
+    from membatch.errors import ConfigError
+    from membatch.runs.accounts import sources_of_runs
+    from membatch.runs.outputs import check_output
+
     if not name.lower().endswith((".json", ".html")):
         raise ConfigError(f"cannot write a report to {name}: use a name that ends in .html or .json")
     check_output(name, sources_of_runs(config.store) if sources is None else sources, config.store)
@@ -174,11 +196,44 @@ def _show(report: Report, as_json: bool, quiet: bool) -> None:
         click.echo(end_line(report) if is_logged else text_of(report), err=True)
 
 
-def show_json(text: str) -> None:
-    """Print JSON, on a terminal so that nothing in it drives it."""
-    from membatch.terminal import harmless
+def answer(sentence: str, text: str, as_json: bool, quiet: bool) -> int:
+    """End a command with what it did: JSON text for programs, a sentence for people."""
+    if as_json:
+        show_json(text)
+    else:
+        say(sentence, quiet)
+    return 0
 
+
+def show_json(text: str) -> None:
+    """Print JSON, on a terminal so that nothing in it drives it, in whatever encoding."""
+    from membatch.terminal import ascii_only, harmless
+
+    if sys.stdout.encoding.lower() != "utf-8":
+        text = ascii_only(text)
     click.echo(harmless(text) if sys.stdout.isatty() else text)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Print lines, on a terminal wrapped at its width, what goes on standing further in."""
+    if not sys.stdout.isatty():
+        for line in lines:
+            click.echo(line)
+        return
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(color_system=None)
+    for line in lines:
+        if cell_len(line) <= console.width:
+            click.echo(line)
+            continue
+        text = line.lstrip()
+        indent = line[: len(line) - len(text)]
+        wrapped = Text(text).wrap(console, max(20, console.width - len(indent) - 4), overflow="fold")
+        for number, piece in enumerate(wrapped):
+            click.echo(f"{indent}{'    ' if number else ''}{piece.plain}")
 
 
 def say(text: str, quiet: bool) -> None:

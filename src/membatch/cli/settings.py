@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from membatch.cli.commands import examples
-from membatch.cli.options import batching, common, matching, say, settings_of, show_json
+from membatch.cli.options import answer, batching, common, matching, settings_of
 
 
 @click.command(epilog=examples("membatch init", "membatch init --store sqlite:///team.db"))
@@ -17,20 +17,19 @@ from membatch.cli.options import batching, common, matching, say, settings_of, s
 def init(**flags: Any) -> int:
     """Make an empty store, and membatch.toml if there is none."""
     from membatch.config import CONFIG_FILE, hide_password
+    from membatch.export import placed
     from membatch.store import open_store
 
     resolved, as_json, quiet = settings_of(flags)
     config = resolved.config
-    quiet = quiet or as_json
     open_store(config.store, config.dedup.scope).close()
-    say(f"the store {hide_password(config.store)} is ready", quiet)
+    store, sentence = hide_password(config.store), f"the store {hide_password(config.store)} is ready"
     is_written = not Path(CONFIG_FILE).exists()
     if is_written:
-        Path(CONFIG_FILE).write_text(config.to_toml(), "utf-8")
-        say(f"wrote {CONFIG_FILE} with the settings as they are now", quiet)
-    if as_json:
-        show_json(json.dumps({"store": hide_password(config.store), "wrote": CONFIG_FILE if is_written else None}))
-    return 0
+        with placed(Path(CONFIG_FILE)) as stream:
+            stream.write(config.to_toml().encode())
+        sentence += f"\nwrote {CONFIG_FILE} with the settings as they are now"
+    return answer(sentence, json.dumps({"store": store, "wrote": CONFIG_FILE if is_written else None}), as_json, quiet)
 
 
 @click.command("config", epilog=examples("membatch config", "MEMBATCH_BATCH_SIZE=500 membatch config --json"))

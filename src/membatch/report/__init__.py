@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from membatch.monitor import bottleneck
 from membatch.plan import MemoryKey
 from membatch.report.advice import recommendations
 from membatch.report.patterns import patterns
@@ -19,6 +18,16 @@ from membatch.report.tally import HISTOGRAM_BINS, Counts, Pair, Tally, add, chec
 from membatch.report.words import DRY_RUN
 
 STAGES: Final = ("read", "decode", "fingerprint", "match", "merge", "write", "commit")
+# Stage → the part of the work that it belongs to; the slowest part is the bottleneck.
+PARTS: Final = {
+    "read": "source",
+    "decode": "decode",
+    "fingerprint": "decode",
+    "match": "matching",
+    "merge": "matching",
+    "write": "store",
+    "commit": "store",
+}
 # Fingerprints are made in the loop that decodes: telling the two apart would cost more than the hashes do.
 _INSIDE: Final = ("fingerprint",)
 MAX_SAMPLES: Final = 5
@@ -50,6 +59,7 @@ class Report(msgspec.Struct, kw_only=True):
     migration: dict[str, Any] | None = None
     recommendations: list[dict[str, str]] = []
     format: dict[str, str | None] | None = None  # what the sources were taken for, and why
+    changes: dict[str, Any] | None = None  # of a run that reads nothing: what it took out, merged, removed
 
     @property
     def exit_code(self) -> int:
@@ -87,6 +97,7 @@ class Account(msgspec.Struct, kw_only=True):
     ending: dict[str, Any]  # what is known only at the end: `rest`, a tally of what no batch counted; where it resumed
     summaries: Mapping[MemoryKey, str] = {}  # the beginnings of the texts that examples show; none if redacted
     format: dict[str, str | None] | None = None
+    changes: dict[str, Any] | None = None
 
 
 def report_of(account: Account) -> Report:
@@ -143,6 +154,7 @@ def report_of(account: Account) -> Report:
         quality=_quality(total.quality),
         migration=_migration(total),
         format=account.format,
+        changes=account.changes,
     )
     report.recommendations = recommendations(report)
     return report
@@ -191,6 +203,19 @@ def _timing(total: Tally) -> dict[str, Any]:
         "bottleneck": None if found is None else found[0],
         "bottleneck_share": None if found is None else round(found[1], 4),
     }
+
+
+def bottleneck(stages: dict[str, float]) -> tuple[str, float] | None:
+    """Return the part of the work that took longest, with its share of all stages, or None if none was timed."""
+    parts: dict[str, float] = {}
+    for name, seconds in stages.items():
+        part = PARTS[name]
+        parts[part] = parts.get(part, 0.0) + seconds
+    total = sum(parts.values())
+    if not total:
+        return None
+    slowest = max(parts, key=lambda part: parts[part])
+    return slowest, parts[slowest] / total
 
 
 def _by_stage(measured: dict[str, float]) -> dict[str, float | None]:

@@ -82,8 +82,6 @@ def _to_decide(report: Report) -> list[tuple[str, str]]:
     if counts.held and report.run_id is not None:
         pairs = "1 pair waits" if counts.held == 1 else f"{counts.held:,} pairs wait"
         found.append(("review", f"{pairs} for your decision: `membatch review{store}`"))
-    if report.kind == "retry" and report.status == "done" and not counts.read:
-        found.append(("nothing-to-retry", "the run has no reject that is still open: nothing was left to retry"))
     if report.kind == "load" and report.status == "done" and counts.read and counts.duplicates == counts.read:
         found.append(("nothing-new", "every record was known already: nothing is left to do"))
     return found

@@ -52,7 +52,7 @@ def html_of(report: Report) -> str:
         section("errors", "Rejected records", *_errors(report)),
         section("matches", "Repeats, merges and held pairs", *_matches(report)),
         section("records", "What the records are like", *_records(report)),
-        section("time", "Time and resources", *_time(report)),
+        section("time", "Time and resources", *([] if report.changes is not None else _time(report))),
         section("facts", "About this run", *_facts(report)),
     ]
     shown = [part for part in parts if part]
@@ -64,7 +64,7 @@ def html_of(report: Report) -> str:
         '<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">\n'
         f"<title>{text(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f'<a class="skip" href="#main">Skip to the report</a>\n{_header(report)}\n{_contents(shown)}\n'
-        f'<main id="main" tabindex="-1">\n{_overview(report)}\n{joined(shown)}\n</main>\n'
+        f'<main id="main" tabindex="-1">\n{_overview(report) if report.counts.read else ""}\n{joined(shown)}\n</main>\n'
         "<footer><p>Written by membatch. This page holds everything that it shows and loads nothing.</p></footer>\n"
         "</body>\n</html>\n"
     )
@@ -99,12 +99,11 @@ def _overview(report: Report) -> Html:
     names = ("valid", "rejected") if report.kind == "validate" else OUTCOMES
     amounts = [(name, int(getattr(counts, name))) for name in names]
     tiles = "".join(
-        f'<div class="tile {name}"><dt>{name}</dt><dd>{amount:,}</dd>'
-        f"<dd>{percent(amount / read if read else None)}</dd></div>"
+        f'<div class="tile {name}"><dt>{name}</dt><dd>{amount:,}</dd><dd>{percent(amount / read)}</dd></div>'
         for name, amount in amounts
     )
     label = "Outcomes: " + ", ".join(f"{amount:,} {name}" for name, amount in amounts)
-    bar = f'<div class="bar">{charts.stacked(amounts, label)}</div>' if read else ""
+    bar = f'<div class="bar">{charts.stacked(amounts, label)}</div>'
     speed = report.timing["records_per_second"]
     facts = [
         ("read", plural(read, "record")),
@@ -321,7 +320,7 @@ def _facts(report: Report) -> list[Html]:
     ]
     if report.recovery["resumed_from"]:
         rows.append(("resumed from", json.dumps(report.recovery["resumed_from"])))
-    settings = text(json.dumps(report.config, indent=2, ensure_ascii=False))
+    settings = "\n".join(map(text, json.dumps(report.config, indent=2, ensure_ascii=False).splitlines()))
     return [
         table("The run", ("what", "value"), rows),
         *_migration(report),

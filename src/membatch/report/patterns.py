@@ -9,18 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from membatch.errors import CODES, FIELD_KINDS
-from membatch.formats import Format, known_formats
-from membatch.formats.detect import NATIVE, recognised
 from membatch.layout import Sample
 from membatch.plan import FieldError, Rejection
 
+if TYPE_CHECKING:
+    from membatch.formats import Format
+
 LOOKED_AT: Final = 20  # rejections of a batch whose raw record is decoded for a hint
 _FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+# A cell, what divides cells, and more: no name or item of indented JSON begins so.
+_ROW: Final = re.compile(rb'\s*(?!"[^"]*"\s*:)(?:"[^"]*"|[^"\s{}\[\],;|][^"{}\[\],;\t|\n]*)[,;\t|][ \t]*\S')
+_TABLE: Final = (
+    "The lines look like rows of a table: give the file the suffix .csv or .tsv; standard input is read as JSON only, "
+    "so save a table to such a file first."
+)
 _MOST_NAMES: Final = 6
 _FREE_FORM: Final = re.compile(r"\b(metadata|temporal)\..*", re.DOTALL)  # below it, names are the author's
 OTHER: Final = "(other)"  # stands for what is counted but not told apart
@@ -50,9 +57,13 @@ def place_of(error: FieldError) -> str:
 
 def hints_of(rejection: Rejection) -> Iterator[str]:
     """Yield what a rejected record shows about the cause: `pattern<tab>hint`; each can be counted."""
+    from membatch.formats.detect import NATIVE  # a look at a report needs no format
+
     try:
         value = msgspec.json.decode(rejection.raw)
     except (msgspec.MsgspecError, ValueError, RecursionError):
+        if rejection.code == "json-malformed" and _ROW.match(rejection.raw):
+            yield f"{rejection.code}\ttable:row"
         return
     fits = sorted(_fitting_formats(value)) if rejection.format is None else []
     for error in rejection.errors:
@@ -70,6 +81,8 @@ def hints_of(rejection: Rejection) -> Iterator[str]:
 
 
 def _fitting_formats(value: Any) -> Iterator[str]:
+    from membatch.formats.detect import recognised
+
     for name, format_ in _formats().items():
         if recognised(format_, Sample("", (value,))):
             yield name
@@ -77,6 +90,8 @@ def _fitting_formats(value: Any) -> Iterator[str]:
 
 @cache
 def _formats() -> dict[str, Format]:
+    from membatch.formats import known_formats
+
     return dict(known_formats())  # it looks for those of other packages each time
 
 
@@ -124,6 +139,8 @@ def _in_words(entry: dict[str, Any], hints: dict[str, int]) -> str:
     cause = _cause(entry["field"], hints)
     formats = [name for name in _named(hints, "format:") if name != "membatch"]
     advice = f"Use --format {formats[0]}." if formats else _rescaled(hints) or entry["advice"]
+    if _named(hints, "table:"):
+        advice = _TABLE
     return f"{records}: {what}{cause}. {advice}"
 
 

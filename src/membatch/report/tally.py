@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from membatch.monitor import Lap
 from membatch.plan import Batch, Duplicate, Hold, Insert, MemoryKey, Merge, Migration, Plan, Reject, Rejection
 from membatch.report.patterns import LOOKED_AT, OTHER, hints_of, place_of
 from membatch.report.quality import Quality, quality_of
+
+if TYPE_CHECKING:
+    from membatch.monitor import Lap
 
 HISTOGRAM_BINS: Final = 20  # of a twentieth each, the last one holding 1.0
 MAX_EXAMPLES: Final = 5  # of each guard

@@ -11,7 +11,18 @@ from typing import Final
 
 from membatch.report import Report
 from membatch.report.advice import arguments_of
-from membatch.report.words import OUTCOMES, PART_WORDS, STATUS, duration, name_of, percent, plural, printable, size
+from membatch.report.words import (
+    OUTCOMES,
+    PART_WORDS,
+    STATUS,
+    changed,
+    duration,
+    name_of,
+    percent,
+    plural,
+    printable,
+    size,
+)
 
 _MOST_PATTERNS: Final = 6
 _MOST_SAMPLES: Final = 2
@@ -54,6 +65,8 @@ def text_of(report: Report) -> str:
 def _head(report: Report) -> str:
     seconds, speed = report.timing["seconds"], report.timing["records_per_second"]
     status = STATUS.get(report.status, report.status)
+    if report.changes is not None:
+        return f"{name_of(report)} {status}: {changed(report)}"
     head = f"{name_of(report)} {status}: {plural(report.counts.read, 'record')} read in {duration(seconds)}"
     return head + (f" ({speed:,.0f} a second)" if speed else "")
 
@@ -75,12 +88,13 @@ def _rebuilt(report: Report) -> list[str]:
 
 def _outcomes(report: Report) -> list[str]:
     counts = report.counts
+    if not counts.read:
+        return []
     names = ("valid", "rejected") if report.kind in CHECKS else OUTCOMES
     lines = []
     for name in names:
         amount = getattr(counts, name)
-        share = f"{100 * amount / counts.read:6.2f}%" if counts.read else ""
-        lines.append(f"  {name:<11}{amount:>13,}  {share}".rstrip())
+        lines.append(f"  {name:<11}{amount:>13,}  {100 * amount / counts.read:6.2f}%")
     if counts.warnings:
         lines.append(f"  {'warnings':<11}{counts.warnings:>13,}")
     return lines
@@ -118,7 +132,7 @@ def _rates(report: Report) -> list[str]:
 
 def _time(report: Report) -> list[str]:
     timing = report.timing
-    if timing["bottleneck"] is None:
+    if timing["bottleneck"] is None or not report.counts.read:
         return []
     share = f"{100 * timing['bottleneck_share']:.0f}% of the work is {PART_WORDS[timing['bottleneck']]}"
     memory = f"at most {size(report.resources['peak_rss_bytes'])} of memory"

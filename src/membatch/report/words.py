@@ -53,6 +53,8 @@ def outcome(report: Report) -> str:
     """Return how a run ended, in one sentence."""
     counts = report.counts
     head = f"{name_of(report).capitalize()} {STATUS.get(report.status, report.status)}"
+    if report.changes is not None:
+        return f"{head}: {changed(report)}."
     if not counts.read:
         return f"{head}: no record was read."
     if report.kind == "validate":
@@ -63,6 +65,24 @@ def outcome(report: Report) -> str:
         parts = [f"{amount:,} {word}" for amount, word in zip(amounts, words, strict=True) if amount]
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     return f"{head}: of {plural(counts.read, 'record')}, {listed}."
+
+
+def changed(report: Report) -> str:
+    """Return what a run that is no load did, in words."""
+    changes = report.changes or {}
+    parts = []
+    if report.kind == "review":
+        accepted = changes["accepted"]
+        parts.append(f"{plural(accepted, 'pair')} merged" if accepted else "1 pair is kept apart")
+    if report.kind == "unmerge":
+        parts.append("1 merge taken back")
+    if report.kind == "forget":
+        rows = ", ".join(f"{table} {count:,}" for table, count in changes["removed"].items())
+        parts.append(f"rows removed for good: {rows}")
+    if changes["undone"]:
+        runs = ", ".join(map(str, changes["undone"]))
+        parts.append(f"{'run' if len(changes['undone']) == 1 else 'runs'} {runs} taken out")
+    return "; ".join(parts)
 
 
 def next_step(report: Report) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
-from membatch import source as sources
-from membatch.config import Config, hide_password
+from membatch.config import Config, hide_password, with_store
 from membatch.errors import ConfigError, advice_on
 from membatch.plan import MemoryKey
 from membatch.report import DRY_RUN, MAX_SAMPLES, SAMPLE_LENGTH, Account, Report, example_keys, report_of
 from membatch.report.samples import sample_of, shortened
 from membatch.report.tally import Tally, add, rates
-from membatch.runs.inputs import ITERABLE, with_choices
-from membatch.source.stream import STANDARD_INPUT
-from membatch.store import RunRow, Store, open_store
+from membatch.store import ChangeTally, RunRow, Store, open_store
 
 READING: Final = ("load", "retry")  # the kinds of runs that read records
 
@@ -29,7 +27,7 @@ def report(run: int | None = None, *, store: str | None = None, redact: bool = F
 
     Without `run`, that of the latest that read records and is not undone; where there is none, of the latest.
     """
-    config = with_choices(Config(redact=redact), store, None)
+    config = with_store(Config(redact=redact), store)
     with open_once(config.store) as reader:
         rows = reader.runs()
         if not rows:
@@ -80,8 +78,8 @@ def _speed(total: Tally) -> float | None:
     return round(total.counts.read / total.seconds, 1) if total.seconds else None
 
 
-def run_of_rejects(run: int | None, url: str) -> tuple[int, list[str]]:
-    """Return a run, by default the latest that read records and is not undone, and the files that it read."""
+def run_of_rejects(run: int | None, url: str) -> int:
+    """Return a run that has rejects to show, by default the latest that read records and is not undone."""
     with open_once(url) as reader:
         rows = reader.runs()
     wanted = _latest(rows) if run is None else run
@@ -89,7 +87,7 @@ def run_of_rejects(run: int | None, url: str) -> tuple[int, list[str]]:
         if row.run == wanted and row.status == "undone":
             raise ConfigError(f"run {run} was undone, and its rejects with it: load the source again to see them")
         if row.run == wanted:
-            return row.run, _files_of(row)
+            return row.run
     which = "that read records" if run is None else run
     raise ConfigError(f"there is no run {which} in {hide_password(url)}: see `membatch runs`")
 
@@ -106,6 +104,10 @@ def sources_of_runs(url: str) -> list[str]:
 
 
 def _files_of(row: RunRow) -> list[str]:
+    from membatch import source as sources
+    from membatch.runs.inputs import ITERABLE
+    from membatch.source.stream import STANDARD_INPUT
+
     begun = msgspec.json.decode(row.sources)
     folder = Path(begun.get("folder") or "")
     names = [file["path"] for file in begun["files"]]
@@ -114,7 +116,7 @@ def _files_of(row: RunRow) -> list[str]:
 
 def list_rejects(run: int | None, url: str) -> Iterator[str]:
     """Yield the rejected records of a run (by default of the latest that read some) as JSON lines."""
-    number, _ = run_of_rejects(run, url)
+    number = run_of_rejects(run, url)
     with open_once(url) as reader:
         row = next(row for row in reader.runs() if row.run == number)
         names = [file["path"] for file in msgspec.json.decode(row.sources)["files"]]
@@ -183,6 +185,7 @@ def report_from(store: Store, run: int, config: Config, *, dry_run: bool = False
             ending=ending,
             summaries={} if config.redact else _summaries(store, run, tallies),
             format=_format_of(row),
+            changes=None if row.kind in READING else _changes(store, run),
         )
     )
 
@@ -192,6 +195,19 @@ def _summaries(store: Store, run: int, tallies: list[Tally]) -> dict[MemoryKey, 
     found = store.beginnings(example_keys(tallies), SAMPLE_LENGTH + 1)
     # The key of a memory that was undone may belong to a memory of a later run by now.
     return {key: shortened(text) for key, born, text in found if born <= run}
+
+
+def _changes(store: Store, run: int) -> dict[str, Any]:
+    """Return what a run that is no load changed: the runs it took out, pairs it merged, rows it removed by table."""
+    total = ChangeTally()
+    removed: Counter[str] = Counter()
+    for batch in store.batches(run):
+        tally = msgspec.json.decode(batch.tally, type=ChangeTally)
+        total.accepted += tally.accepted
+        total.undone = total.undone + tally.undone
+        for tables in tally.removed.values():
+            removed.update(tables)
+    return {"undone": sorted(total.undone), "accepted": total.accepted, "removed": dict(sorted(removed.items()))}
 
 
 def _format_of(row: RunRow) -> dict[str, str | None] | None:

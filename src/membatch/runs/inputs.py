@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from membatch import source as sources
-from membatch.config import Config
+from membatch.config import Config, with_store
 from membatch.errors import ConfigError, SourceError
 from membatch.formats import NATIVE, Detection, Format, belongs, detect, known_formats, recognised
 from membatch.layout import PLAIN, Layout, Sample
@@ -30,10 +30,7 @@ def with_choices(config: Config, store: str | None, format_name: str | None) -> 
     """Return the settings with the store and format of a call, where it names them; raises ConfigError."""
     if not isinstance(config, Config):
         raise ConfigError(f"config is a {type(config).__name__}, not a Config: Config.load(FILE) reads one")
-    if store is not None:
-        if not isinstance(store, str):
-            raise ConfigError(f"store is a {type(store).__name__}, not a URL: write 'sqlite:///FILE.db'")
-        config = msgspec.structs.replace(config, store=store)
+    config = with_store(config, store)
     if format_name is not None:
         config = msgspec.structs.replace(config, format=format_name)
     if config.format is not None:

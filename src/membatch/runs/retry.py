@@ -15,10 +15,10 @@ from membatch.report import Report
 from membatch.report.tally import Tally
 from membatch.run import Observer, Outcome, Stop, collected_by_batch
 from membatch.runs.accounts import open_once, report_from
-from membatch.runs.inputs import with_choices
+from membatch.runs.inputs import format_named, with_choices
 from membatch.runs.session import Session, opened_session, to_json
 from membatch.source import MOST_BYTES, SourceFile, document_of
-from membatch.store import RejectRow, RunRow
+from membatch.store import RejectRow, RunRow, Store
 
 
 def retry(
@@ -29,20 +29,21 @@ def retry(
     format: str | None = None,  # noqa: A002
     wait: bool = False,
     observers: Sequence[Observer] = (),
-) -> Report:
+) -> Report | None:
     """Send the open rejects of a run through again, as a new run; each success marks its reject resolved.
 
-    A reject of which only the beginning was kept (over the limit) stays as it is.
+    Returns None where none is open. A reject of which only the beginning was kept (over the limit) stays as it is.
     """
     config = with_choices(config or Config(), store, None).check()
-    with open_once(config.store):
-        pass  # a store that is missing is not made
+    if format is not None:
+        format_named(format)
+    with open_once(config.store) as reader:
+        if _retryable(reader, run, config) is None:
+            return None
     with opened_session(config, wait=wait) as session, Stop().listening() as stop, collected_by_batch():
-        row = next((row for row in session.store.runs() if row.run == run), None)
+        row = _retryable(session.store, run, config)
         if row is None:
-            raise ConfigError(f"there is no run {run} in {hide_password(config.store)}: see `membatch runs`")
-        if row.status == "undone":
-            raise ConfigError(f"run {run} was undone: its rejects count as absent")
+            return None  # another retry brought them in while we waited for the lease
         begun = msgspec.json.decode(row.sources)
         config = session.config = _as_before(row.config, config)
         first_key = session.store.next_key()
@@ -79,6 +80,20 @@ def retried(
         again = _Again(reader.rejects(row.parent, checkpoint.line - 1), row, session.batch_size, checkpoint)
         batches = again.batches(session.prepare, {number: document_of(file) for number, file in enumerate(begun)})
         return loader.load(batches, stop, first_number=number, earlier=earlier, observers=observers, origin=again)
+
+
+def _retryable(store: Store, run: int, config: Config) -> RunRow | None:
+    """Return a run with rejects that can be sent through again, None where it has none; raises ConfigError."""
+    row = next((row for row in store.runs() if row.run == run), None)
+    if row is None:
+        raise ConfigError(f"there is no run {run} in {hide_password(config.store)}: see `membatch runs`")
+    if row.status == "undone":
+        raise ConfigError(f"run {run} was undone: its rejects count as absent")
+    return row if any(reject.resolved_by is None and _is_whole(reject) for reject in store.rejects(run)) else None
+
+
+def _is_whole(reject: RejectRow) -> bool:
+    return reject.raw_length is None and bool(reject.raw)
 
 
 def _as_before(stored: str, given: Config) -> Config:
@@ -139,8 +154,7 @@ class _Again:
             yield some
 
     def _is_open(self, reject: RejectRow) -> bool:
-        is_whole = reject.raw_length is None and bool(reject.raw)
-        return is_whole and (reject.resolved_by is None or (reject.reject == self._first and self._skip > 0))
+        return _is_whole(reject) and (reject.resolved_by is None or (reject.reject == self._first and self._skip > 0))
 
     def _kind(self, reject: RejectRow) -> tuple[str, bool]:
         return (self._format, True) if reject.format == ROW else (reject.format or self._format, False)

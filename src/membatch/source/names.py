@@ -98,6 +98,8 @@ def _files_in(name: str) -> list[str]:
 
 
 def _expand_one(name: str, layout: Layout) -> list[str]:
+    if not name:
+        raise SourceError("the name of a source is empty: is a variable not set? For this folder write .")
     if sql.is_database(name):
         sql.selection_of(name)
         return [name]
@@ -204,6 +206,11 @@ def reader_of(path: str, layout: Layout = PLAIN) -> Reader:
     if suffix not in known:
         if suffix in SQLITE:
             raise SourceError(f"{path}: of a SQLite database name a table: 'sqlite:///{path}?table=NAME'")
+        if not suffix and path.lower().endswith(COMPRESSIONS):
+            end = os.path.splitext(path)[1]
+            raise SourceError(
+                f"{path}: the name does not say what is compressed: call it like {path[: -len(end)]}.jsonl{end}"
+            )
         expected = ", ".join(known)
         raise SourceError(f"{path}: unknown kind of file {suffix or '(no suffix)'!r}: expected {expected}")
     if suffix == ".parquet" and (path.lower().endswith(COMPRESSIONS) or member_of(path) is not None):

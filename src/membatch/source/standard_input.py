@@ -43,6 +43,8 @@ class StandardInput(NamedTuple):
 
 def standard_input() -> StandardInput:
     """Return what this process was given on standard input; raises SourceError where it cannot be kept."""
+    if sys.stdin is None:
+        raise SourceError("standard input is closed: pipe the data into `membatch run -`, or name a file")
     return _looked_at(sys.stdin.buffer)
 
 

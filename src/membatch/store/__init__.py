@@ -366,6 +366,12 @@ def open_store(
     `scope` is the dedup.scope it must have been made with; without one a store is never made.
     What an entry point names is called with the same arguments. Raises StoreError or ConfigError.
     """
+    opened: Store = store_of(url).load()(url, scope, write=write, dry_run=dry_run, wait=wait)
+    return opened
+
+
+def store_of(url: str) -> EntryPoint:
+    """Return the kind of store that a URL names; raises ConfigError."""
     scheme, separator, _ = url.partition("://")
     stores = known_stores()
     if not separator:
@@ -374,8 +380,7 @@ def open_store(
     if scheme not in stores:
         known = ", ".join("sqlite:///FILE.db" if name == "sqlite" else f"{name}://…" for name in stores)
         raise ConfigError(f"unknown store {hide_password(url)!r}: use {known}")
-    opened: Store = stores[scheme].load()(url, scope, write=write, dry_run=dry_run, wait=wait)
-    return opened
+    return stores[scheme]
 
 
 def now() -> str:

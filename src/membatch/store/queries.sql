@@ -268,7 +268,7 @@ SELECT EXISTS (SELECT 1 FROM memory WHERE id = ?1 AND match_scope = ?2) OR EXIST
 );
 
 -- name: blockers: what a run did later that names a touched memory; one that was resumed can be later and earlier
-SELECT 'merge', id FROM merge JOIN batch USING (batch)
+SELECT 'merge', merge || ' of ' || id FROM merge JOIN batch USING (batch)
 WHERE run = ?1 AND batch > (SELECT min(batch) FROM batch WHERE run = ?2) AND memory IN (SELECT memory FROM touched)
 UNION ALL
 SELECT 'review', 'memory ' || older FROM review JOIN batch USING (batch)
@@ -636,7 +636,7 @@ FROM merge JOIN batch USING (batch) JOIN memory USING (memory)
 LEFT JOIN fingerprint ON fingerprint.memory = merge.memory AND fingerprint.number = merge WHERE merge = ?;
 
 -- name: after_merge: what names a memory later than one of its merges
-SELECT run, 'merge', newer.id FROM merge AS old JOIN merge AS newer ON newer.memory = old.memory
+SELECT run, 'merge', newer.merge || ' of ' || newer.id FROM merge AS old JOIN merge AS newer ON newer.memory = old.memory
 JOIN batch ON batch.batch = newer.batch
 WHERE old.merge = ?1 AND newer.merge > old.merge AND newer.unmerged_in IS NULL
 UNION ALL

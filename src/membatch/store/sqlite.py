@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import filelock
 
@@ -40,8 +40,10 @@ from membatch.store.inspection import Inspection
 from membatch.store.places import path_of, uri_of
 from membatch.store.queries import query
 from membatch.store.reading import Reading
-from membatch.store.transaction import SqliteTransaction
 from membatch.store.upgrade import SCHEMA_VERSION, upgrade
+
+if TYPE_CHECKING:
+    from membatch.store.transaction import SqliteTransaction
 
 OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
 PAGE_BYTES: Final = 16_384  # measured: fewer pages are rewritten a commit than with the default of 4 KiB
@@ -140,7 +142,9 @@ class SqliteStore(Reading):
                 f"the store {self._path} is being written to by {self._holder()}: wait for it, or use --wait"
             ) from None
         except OSError as error:
-            raise SurroundingsError(f"cannot lock the store {self._path}: {error.strerror}") from None
+            raise SurroundingsError(
+                f"cannot lock the store {self._path}: {error.strerror}: allow writing beside it, or use another --store"
+            ) from None
         self._lock = lock
 
     def _holder(self) -> str:
@@ -267,11 +271,15 @@ class SqliteStore(Reading):
     @contextmanager
     def transaction(self, run: int, number: int) -> Iterator[SqliteTransaction]:
         """Open the transaction of a batch; it commits at the end of the block, or rolls back."""
+        from membatch.store.transaction import SqliteTransaction  # imports numpy: loaded only where it is used
+
         with self._block(BUSY_MILLISECONDS):
             yield SqliteTransaction(self._connection, run, number)
 
     def refusal(self, plan: Plan) -> RefusedError | None:
         """Return why the database refuses a row of the plan, None where it takes all; nothing is written."""
+        from membatch.store.transaction import SqliteTransaction
+
         try:
             with self._block():
                 run = self._connection.execute("SELECT max(run) FROM run").fetchone()[0]
