@@ -44,7 +44,7 @@ class Columns(NamedTuple):
 class Zones(NamedTuple):
     """What each stretch of ZONE members has in common: the least and the largest of a column, and what it may hold.
 
-    `bits` have one bit set for each value, so that one whose bit is not set is not there.
+    `bits` have four bits set for each value (Bloom 1970), so that one of which a bit is not set is not there.
     """
 
     who: Any  # int32: the one row of whos, UNKNOWN where there are several or one is not known

@@ -24,7 +24,7 @@ from membatch.similarity.columns import (
     WHEN,
     ZONE,
 )
-from membatch.similarity.kernels import _ceil_ratio, _compile, _inline
+from membatch.similarity.kernels import _allocating, _ceil_ratio, _compile, _inline
 from membatch.similarity.zone_kernels import UNDECIDED, zone_is_led, zone_overlap, zone_refuses
 
 
@@ -262,7 +262,7 @@ def _stamp(led, content_hash, stamp):
         led.zones[led.members[place] // ZONE] = stamp
 
 
-@_compile
+@_allocating
 def recount(record, base, asking, members, changes, count, led, whos, memo, rule, rank, found, counted, kept):
     """Move what changed members are counted for to the guards that refuse them now; to be refused they had before.
 

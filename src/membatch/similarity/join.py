@@ -79,7 +79,7 @@ class Join:
         self._numbering = Numbering()
         self._postings = Postings()
         self._wanted = np.empty(0, np.bool_)  # of the batch in hand
-        self._met = np.empty(_ROOM, np.uint64)
+        self._met, self._fits = np.empty(_ROOM, np.uint64), np.empty(_ROOM, np.uint8)
         self._found = np.empty((_ROOM, 4), np.int32)
         self._scope_numbers: dict[str, int] = {}
         self.counted = np.zeros(2, np.int64)
@@ -205,7 +205,7 @@ class Join:
             row, hits, meets, finds = self._probe(row)
             self._stamp += count
             if meets > len(self._met):
-                self._met = np.empty(2 * meets, np.uint64)
+                self._met, self._fits = np.empty(2 * meets, np.uint64), np.empty(2 * meets, np.uint8)
             if finds > len(self._found):
                 self._found = np.empty((2 * finds, 4), np.int32)
             parts.append(self._found[:hits].copy())
@@ -230,6 +230,7 @@ class Join:
             self._seen,
             self._stamp - self._size,
             self._met,
+            self._fits,
             self._found,
             self.counted,
         )

@@ -7,6 +7,7 @@ A row is a text's token numbers, sorted with the rarest (highest) number first.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numba
@@ -16,14 +17,20 @@ from numba import types
 from numba.extending import intrinsic
 
 
-def _compile(function):
-    """Compile when first called; keep it for later starts where there is a place that can be written to."""
+def _compile(function, counts_references=False):
+    """Compile when first called; keep it for later starts where there is a place that can be written to.
+
+    Whoever calls holds the arrays meanwhile. Numba would count references to each at each use, which takes longer than
+    the work on a crowd; what makes arrays of its own needs that, and is an `_allocating` one.
+    """
+    options = {"nogil": True, "boundscheck": False, "_nrt": counts_references}
     try:
-        return numba.njit(cache=True, nogil=True, boundscheck=False)(function)
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor a cache folder of the user
-        return numba.njit(nogil=True, boundscheck=False)(function)
+        return numba.njit(**options)(function)
 
 
+_allocating = partial(_compile, counts_references=True)
 _inline = numba.njit(inline="always")
 
 
@@ -103,7 +110,7 @@ def _sort_short(values, first, size, scratch, ranks):
         values[first + ranks[at]] = scratch[at]
 
 
-@_compile
+@_allocating
 def hash_tokens(characters, starts, classes, hashes, ends):
     """Write the token hashes of each text, sorted and each once; `ends` gets where each text's hashes end.
 
@@ -196,7 +203,7 @@ def rehash(old_keys, old_values, keys, values):
             values[slot] = old_values[at]
 
 
-@_compile
+@_allocating
 def sort_rows(tokens, ends, first):
     """Sort each row's token numbers with the highest, which is the rarest, first."""
     start = first

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from membatch.similarity.kernels import _MIX, _ceil_ratio, _compile, _inline, _mixed, bit_of, prefetch
+from membatch.similarity.kernels import _MIX, _allocating, _ceil_ratio, _compile, _inline, _mixed, bit_of, prefetch
 
 ROW = np.uint64(0xFFFFFFFF)
 WIDEST = 255
@@ -41,7 +41,8 @@ START, LENGTH, CAPACITY, SORTED, FOR_ALL, SHORTEST, FARTHEST = 0, 1, 2, 3, 4, 5,
 LISTS, END, PLACE, ROOM, GROWN = 0, 1, 2, 3, 4
 
 
-# Compiled loops take the columns of these one by one: numba counts references to arrays in a tuple at each use.
+# Compiled loops take the columns of these one by one: those that make arrays would count references to arrays in a
+# tuple at each use.
 
 
 class Rows(NamedTuple):
@@ -304,7 +305,7 @@ def _place_of(token, row, tokens, offsets):
     return place
 
 
-@_compile
+@_allocating
 def split_list(number, token, tokens, offsets, signatures, alive, numerator, denominator, table, slab, free, state):
     """Split the list of a token; return whether there was room."""
     start, length = start_of(table, number), table[number, LENGTH]
@@ -337,7 +338,7 @@ def count_all(which, table, slab):
         count_for_all(number, table, slab)
 
 
-@_compile
+@_allocating
 def sort_list(number, table, slab):
     """Merge the unsorted end of a split list into what is sorted."""
     start, length, left = start_of(table, number), table[number, LENGTH], table[number, SORTED] - 1

@@ -218,6 +218,7 @@ def find_similar(
     seen,
     stamp,
     met,
+    fits,
     found,
     counted,
 ):
@@ -225,9 +226,10 @@ def find_similar(
 
     Rows from `first` on are the batch's; `stamp` + row was never written to `seen` before. Hits go to `found`
     (record, row, shared, union). Returns the row to go on with, the number of hits, and 0, or how much room one row
-    needs in `met`, or how much in `found`, where that is too small for it. counted: [0] rows met, [1] pairs verified.
+    needs in `met` and `fits`, or how much in `found`, where that is too small for it. counted: [0] rows met,
+    [1] pairs verified.
     """
-    hits, fits = 0, np.empty(met.size, np.uint8)
+    hits = 0
     for row in range(start, stop):
         if row + 2 < stop:
             _ask_ahead(row + 1, place_starts, places, base, tokens, offsets, table, slab)

@@ -18,9 +18,11 @@ UNDECIDED = -2  # instead of a guard: look at each
 
 @_inline
 def _place(value):
-    """Return the word and the bit of a value among the 4,096 of a zone."""
-    mixed = _mixed(np.uint64(value))
-    return np.int64((mixed >> np.uint64(6)) & np.uint64(63)), np.uint64(1) << (mixed & np.uint64(63))
+    """Return the word of a value among the 64 of a zone, and its four bits there: another value seldom has them all."""
+    mixed, low = _mixed(np.uint64(value)), np.uint64(63)
+    bits = np.uint64(1) << (mixed & low) | np.uint64(1) << (mixed >> np.uint64(6) & low)
+    bits |= np.uint64(1) << (mixed >> np.uint64(12) & low) | np.uint64(1) << (mixed >> np.uint64(18) & low)
+    return np.int64(mixed >> np.uint64(24) & low), bits
 
 
 @_inline
@@ -53,18 +55,18 @@ def write_zones(members, zones):
             _widen(zones.contents, zone, members.contents[member], is_first)
             _widen(zones.hashes, zone, members.hashes[member], is_first)
             _widen(zones.memories, zone, members.memories[member], is_first)
-            word, bit = _place(members.hashes[member])
-            zones.hash_bits[zone, word] |= bit
-            word, bit = _place(members.numbers[member])
-            zones.number_bits[zone, word] |= bit
+            word, bits = _place(members.hashes[member])
+            zones.hash_bits[zone, word] |= bits
+            word, bits = _place(members.numbers[member])
+            zones.number_bits[zone, word] |= bits
             for at in range(width):
                 _widen(zones.digits[:, at], zone, members.digits[member, at], is_first)
         zones.given[zone] = 2 if given == stop - first else 1 if given else 0
         for at in range(width):
             if zones.digits[zone, at, 0] != zones.digits[zone, at, 1]:
                 for member in range(first, stop):
-                    word, bit = _place(members.digits[member, at])
-                    zones.digit_bits[zone, word] |= bit
+                    word, bits = _place(members.digits[member, at])
+                    zones.digit_bits[zone, word] |= bits
 
 
 @_inline
@@ -77,8 +79,8 @@ def zone_overlap(mine, digits, digit_bits, zone):
             if digits[zone, at, 0] == mine[place] and digits[zone, at, 1] == mine[place]:
                 both += 1
                 is_settled = True
-        word, bit = _place(mine[place])
-        if not is_settled and digit_bits[zone, word] & bit:
+        word, bits = _place(mine[place])
+        if not is_settled and digit_bits[zone, word] & bits == bits:
             return UNDECIDED
     return both
 
@@ -90,8 +92,8 @@ def zone_is_led(content_hash, hashes, hash_bits, zone):
         return 1
     if content_hash < hashes[zone, 0] or content_hash > hashes[zone, 1]:
         return 0
-    word, bit = _place(content_hash)
-    return UNDECIDED if hash_bits[zone, word] & bit else 0
+    word, bits = _place(content_hash)
+    return UNDECIDED if hash_bits[zone, word] & bits == bits else 0
 
 
 @_inline
@@ -110,8 +112,8 @@ def zone_refuses(by_who, time, numbers, contents, times, given, other_numbers, n
     if mask & (1 << NUMBERS):
         if numbers < other_numbers[zone, 0] or numbers > other_numbers[zone, 1]:
             return NUMBERS
-        word, bit = _place(numbers)
-        if not number_bits[zone, word] & bit:
+        word, bits = _place(numbers)
+        if number_bits[zone, word] & bits != bits:
             return NUMBERS
         if other_numbers[zone, 0] == other_numbers[zone, 1] and contents != 0 and other_contents[zone, 0] != 0:
             if contents < other_contents[zone, 0] or contents > other_contents[zone, 1]:
