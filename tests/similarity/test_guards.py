@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from membatch import ConfigError
 from membatch.config import DEFAULT_GUARDS
 from membatch.similarity.guards import GUARDS, LIMITS, Facts, judge, resolve
+from membatch.similarity.pieces import piece_of, taken_apart
 from membatch.similarity.text import differ_plainly
+from membatch.similarity.words import CONTRACTIONS, FUNCTION_WORDS, NEGATION, NUMBER_WORDS, RESERVED
 
 ALL = resolve(DEFAULT_GUARDS)
 
@@ -252,6 +254,19 @@ def test_the_short_cut_for_texts_says_same_only_where_every_text_guard_does(
         for name, row in GUARDS.items():
             if not row.asks_equal_hashes:
                 assert row.judge(Facts({"summary": one}), Facts({"summary": two})) == "same", name
+
+
+_KNOWN = sorted({*NUMBER_WORDS, *CONTRACTIONS, *FUNCTION_WORDS, *NEGATION, *RESERVED})
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    st.text('.,;:!?()"-', max_size=2),
+    st.one_of(st.sampled_from(_KNOWN), st.text("abcxyzAIé5'-_", max_size=6)),
+    st.text('.,;:!?()"-', max_size=2),
+)
+def test_a_plain_piece_holds_what_it_holds_taken_apart(before: str, word: str, after: str) -> None:
+    assert piece_of(before + word + after) == taken_apart(before + word + after)
 
 
 _TIMES = st.sampled_from([None, "2024-05-01T10:00:00Z", "2024-05-02T09:00:00Z", "2024-06-01T10:00:00Z"])

@@ -49,6 +49,7 @@ _BELOW_TEN_THOUSAND: Final = re.compile(
 )
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _AROUND: Final = ".,;:!?()[]\"'“”„«»…¡¿"
+_AROUND_WORDS: Final = '.,;:!?()"'
 _SYMBOLS_BESIDES: Final = frozenset("#%&@")
 _CURRENCIES: Final = frozenset("€$£¥")
 
@@ -68,6 +69,18 @@ class Piece(NamedTuple):
 
 @lru_cache(maxsize=1 << 16)
 def piece_of(text: str) -> Piece:
+    """Return what a piece holds."""
+    core = text.strip(_AROUND_WORDS)
+    if core.isascii() and core.isalpha() and core.islower():  # most are
+        words: list[str] = []
+        numbers: list[str] = []
+        _words(core, words, [], numbers)
+        return Piece(tuple(words), (), (), (), tuple(numbers), (), "", "")
+    return taken_apart(text)
+
+
+def taken_apart(text: str) -> Piece:
+    """Return what a piece of any kind holds."""
     words: list[str] = []
     capitalised: list[str] = []
     acronyms: list[str] = []
