@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from membatch.errors import SurroundingsError
 from membatch.fingerprint import canonical_text
 from membatch.similarity.join import Join
 from membatch.similarity.tokens import tokenize
@@ -151,6 +152,25 @@ def test_records_that_found_no_memory_leave_nothing_behind(threshold: str) -> No
         expected = brute_force([*founders[:before], *part], ["s"] * (before + len(part)), ratio)
         pairs = {(later - before + start, *rest) for later, *rest in expected if later >= before > rest[0]}
         assert {pair for pair in found if pair[0] >= start} == pairs
+
+
+def test_a_long_text_whose_rare_words_are_its_own_is_found_where_lists_became_long() -> None:
+    common = " ".join(f"c{number}" for number in range(150))
+
+    def text(own: int, name: str) -> str:
+        return f"{common} t " + " ".join(f"{name}{number}" for number in range(own))
+
+    # Words first seen later count as rarer: 149 come before the first that others have, and all but that are too many.
+    some = [common, "t", text(149, "own"), *(text(140, f"other{number}x") for number in range(300)), text(0, "")]
+    found = joined(some, ["s"] * len(some), Fraction("0.5"), 1)
+    assert (303, 2, 151, 300) in found
+    assert found == brute_force(some, ["s"] * len(some), Fraction("0.5"))
+
+
+def test_more_founders_than_entries_can_name_are_refused() -> None:
+    nothing = np.zeros(0, np.int64)
+    with pytest.raises(SurroundingsError, match="at most 268,435,456"):
+        Join(Fraction("0.8")).load(b"", nothing, np.zeros(0, np.int32), nothing, ahead=2**28 + 1)
 
 
 @pytest.mark.parametrize("threshold", ["0.5", "0.8"])

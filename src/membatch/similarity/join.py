@@ -13,13 +13,14 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from membatch.errors import SurroundingsError
 from membatch.plan import MemoryKey
 from membatch.similarity import families, kernels
 from membatch.similarity.families import Families, Numbers, Touches
 from membatch.similarity.family_kernels import flat_digits
 from membatch.similarity.loading_kernels import count_tokens, rank_rows
 from membatch.similarity.numbering import Numbering
-from membatch.similarity.posting_kernels import Rows
+from membatch.similarity.posting_kernels import MOST_ROWS, Rows
 from membatch.similarity.postings import Postings, grown
 from membatch.similarity.probe_kernels import FOUND, RECORD, find_similar
 
@@ -336,6 +337,9 @@ class Join:
         self._scopes[first : first + count] = scopes
 
     def _grow_rows(self, rows: int) -> None:
+        if rows > MOST_ROWS:
+            advice = 'use strategy = "exact", or keep match scopes in stores of their own'
+            raise SurroundingsError(f"the index of similar memories holds at most {MOST_ROWS:,}; {advice}")
         self._offsets = grown(self._offsets, rows + 1)
         for name in ("_scopes", "_signatures", "_memories", "_alive", "_seen"):
             setattr(self, name, grown(getattr(self, name), rows))

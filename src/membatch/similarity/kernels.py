@@ -53,7 +53,17 @@ def _prefetch(typing_context, array, index):
     return types.void(array, types.intp), generate
 
 
+def _population(typing_context, value):
+    """Count the ones of an integer, by an instruction of the processor where it has one."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return value(value), generate
+
+
 prefetch: Any = intrinsic(_prefetch)
+_count_ones: Any = intrinsic(_population)
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _FNV_BASIS = np.uint64(0xCBF29CE484222325)
@@ -81,10 +91,7 @@ def _mixed(value):
 
 @_inline
 def _ones(value):
-    value -= (value >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    value = (value & np.uint64(0x3333333333333333)) + ((value >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    value = (value + (value >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((value * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return np.int64(_count_ones(value))
 
 
 @_inline

@@ -92,7 +92,7 @@ def fill_lists(
             at = ends[number]
             if count == 0:
                 slab[at] = (
-                    for_all | (np.uint64(min(place, LAST_PLACE)) << np.uint64(50)) | (folded(behind) << np.uint64(32))
+                    for_all | (np.uint64(min(place, LAST_PLACE)) << np.uint64(50)) | (folded(behind) << np.uint64(28))
                 )
             for second in range(place + 1, place + 1 + count):
                 reach = clamped(reaches[size - second + 1] - size) << np.uint64(32)

@@ -8,8 +8,8 @@ common one, sorted by that token; a row with too many of these has one entry for
 split. *Reach* is how many tokens a row may have to be similar, if this token is the first (and the other the second)
 that both have. What an entry holds, from the top:
 
-    for all seconds   0    8 bits of size, 5 of the token's place, 18 of a bitmap   32 of row
-    for one second    1    15 bits of its hash, 8 of size, 8 of reach               32 of row
+    for all seconds   0    8 bits of size, 5 of the token's place, 22 of a bitmap   28 of row
+    for one second    1    15 bits of its hash, 8 of size, 8 of reach, 4 free       28 of row
 
 Sizes and reaches from 255 on count as 255, places from 31 on as 31. The bitmap is of the tokens behind this one. If
 this is the first that two rows have in common, those before it are in one of them only, and each bit by which the
@@ -24,16 +24,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from membatch.similarity.kernels import _MIX, _allocating, _ceil_ratio, _compile, _inline, _mixed, bit_of, prefetch
+from membatch.similarity.kernels import _MIX, _ceil_ratio, _compile, _inline, _mixed, bit_of, prefetch
 
-ROW = np.uint64(0xFFFFFFFF)
+MOST_ROWS = 1 << 28
+ROW = np.uint64(MOST_ROWS - 1)
 WIDEST = 255
 LONG = 256  # as long a list is looked through at once about as fast as it is searched
 MOST_SECONDS = 3  # entries of one row in one list
 # A split list may have so many unsorted entries, and one for each 16 sorted ones up to the second number.
 TAIL, MOST_TAIL = 128, 1024
 UNSPLIT = -1
-FOLDED = np.uint64((1 << 18) - 1)
+FOLDED = np.uint64((1 << 22) - 1)
 LAST_PLACE = 31
 
 # The columns of `table`, and the numbers of `state`.
@@ -103,9 +104,8 @@ def reach_of(size, lacking, numerator, denominator):
 
 @_inline
 def folded(bits):
-    """Return a bitmap of 18 bits from one of 64: a token that only one of two rows has changes one bit at most."""
-    half = (bits ^ (bits >> np.uint64(32))) & ROW  # what is above would be folded twice
-    return (half ^ (half >> np.uint64(18))) & FOLDED
+    """Return a bitmap of 22 bits from one of 64: a token that only one of two rows has changes one bit at most."""
+    return (bits ^ (bits >> np.uint64(22)) ^ (bits >> np.uint64(44))) & FOLDED
 
 
 @_inline
@@ -212,24 +212,31 @@ def _make_room(number, wanted, table, slab, free, state):
 
 
 @_inline
-def enter(at, row, place, is_split, tokens, offsets, signatures, numerator, denominator, slab):
-    """Write the entries of a row under its token at a place; return where they end."""
+def _enter_seconds(at, row, size, place, count, tokens, offsets, numerator, denominator, slab):
+    """Write so many entries of a row, each for one second; return where they end."""
     begin = offsets[row]
-    size = offsets[row + 1] - begin
-    count = seconds_of(size, place, prefix_of(size, numerator, denominator)) if is_split else 0
-    if count == 0:
-        behind = signatures[row, 0] ^ signatures[row, 1]
-        for before in range(begin, begin + place + 1):
-            behind ^= bit_of(tokens[before])
-        bounds = (clamped(size) << np.uint64(55)) | (np.uint64(min(place, LAST_PLACE)) << np.uint64(50))
-        slab[at] = bounds | (folded(behind) << np.uint64(32)) | np.uint64(row)
-        return at + 1
     for second in range(place + 1, place + 1 + count):
         reach = clamped(reach_of(size, second - 1, numerator, denominator))
         bounds = (clamped(size) << np.uint64(40)) | (reach << np.uint64(32))
         slab[at] = second_of(tokens[begin + second]) | bounds | np.uint64(row)
         at += 1
     return at
+
+
+@_inline
+def _enter(at, row, place, is_split, tokens, offsets, signatures, numerator, denominator, slab):
+    """Write the entries of a row under its token at a place; return where they end."""
+    begin = offsets[row]
+    size = offsets[row + 1] - begin
+    count = seconds_of(size, place, prefix_of(size, numerator, denominator)) if is_split else 0
+    if count:
+        return _enter_seconds(at, row, size, place, count, tokens, offsets, numerator, denominator, slab)
+    behind = signatures[row, 0] ^ signatures[row, 1]
+    for before in range(begin, begin + place + 1):
+        behind ^= bit_of(tokens[before])
+    bounds = (clamped(size) << np.uint64(55)) | (np.uint64(min(place, LAST_PLACE)) << np.uint64(50))
+    slab[at] = bounds | (folded(behind) << np.uint64(28)) | np.uint64(row)
+    return at + 1
 
 
 @_compile
@@ -274,7 +281,7 @@ def insert_rows(
                     state[PLACE] = place
                     return row
                 at = start_of(table, number) + length
-                enter(at, row, place, is_sorted >= 0, tokens, offsets, signatures, numerator, denominator, slab)
+                _enter(at, row, place, is_sorted >= 0, tokens, offsets, signatures, numerator, denominator, slab)
                 note_bounds(number, size, place, numerator, denominator, table)
                 table[number, LENGTH] = length + count
                 if length + count >= bound_of(is_sorted):
@@ -298,90 +305,84 @@ def take_out_rows(first, stop, base, place_starts, places, offsets, alive, numer
 
 
 @_inline
-def _place_of(token, row, tokens, offsets):
-    place = 0
-    while tokens[offsets[row] + place] != token:
-        place += 1
-    return place
-
-
-@_allocating
-def split_list(number, token, tokens, offsets, signatures, alive, numerator, denominator, table, slab, free, state):
-    """Split the list of a token; return whether there was room."""
-    start, length = start_of(table, number), table[number, LENGTH]
-    total = 0
-    for at in range(start, start + length):
-        row = np.int64(slab[at] & ROW)
+def _read(entry, token, tokens, offsets):
+    """Return the row of an entry for all seconds, its size, and the place of the token in it."""
+    row, size, place = np.int64(entry & ROW), np.int64(entry >> np.uint64(55)), np.int64(entry >> np.uint64(50)) & 31
+    if size == WIDEST:
         size = offsets[row + 1] - offsets[row]
-        place = _place_of(token, row, tokens, offsets)
+    if place == LAST_PLACE:
+        while tokens[offsets[row] + place] != token:
+            place += 1
+    return row, size, place
+
+
+@_inline
+def _split(number, token, tokens, offsets, alive, numerator, denominator, table, slab, free, state, old):
+    """Split the list of a token, not sorted yet; return whether there was room."""
+    start, length, total = start_of(table, number), table[number, LENGTH], 0
+    for at in range(length):
+        old[at] = slab[start + at]
+        row, size, place = _read(old[at], token, tokens, offsets)
         total += max(1, seconds_of(size, place, prefix_of(size, numerator, denominator)))
-    old = slab[start : start + length].copy()
+        prefetch(alive, row)
+        prefetch(offsets, row)
     if not _make_room(number, total, table, slab, free, state):
         return False
-    start = start_of(table, number)
-    at = start
-    for entry in old:
-        row = np.int64(entry & ROW)
-        if alive[row]:
-            place = _place_of(token, row, tokens, offsets)
-            at = enter(at, row, place, True, tokens, offsets, signatures, numerator, denominator, slab)
-    slab[start:at].sort()
-    table[number, LENGTH] = table[number, SORTED] = at - start
-    count_for_all(number, table, slab)
+    for at in range(length):
+        prefetch(tokens, offsets[np.int64(old[at] & ROW)])
+    at = start = start_of(table, number)
+    for index in range(length):
+        row, size, place = _read(old[index], token, tokens, offsets)
+        count = seconds_of(size, place, prefix_of(size, numerator, denominator))
+        if count and alive[row]:
+            at = _enter_seconds(at, row, size, place, count, tokens, offsets, numerator, denominator, slab)
+        elif alive[row]:
+            slab[at] = old[index]
+            at += 1
+    table[number, LENGTH], table[number, SORTED] = at - start, 0
     return True
 
 
 @_compile
-def count_all(which, table, slab):
-    """Note how many of the sorted entries of some lists are for all seconds."""
-    for number in which:
-        count_for_all(number, table, slab)
+def split_lists(at, lists, of, tokens, offsets, alive, numerator, denominator, table, slab, free, state, old):
+    """Split those of some lists, `of` tokens, that are not; return where room ran out.
 
-
-@_allocating
-def sort_list(number, table, slab):
-    """Merge the unsorted end of a split list into what is sorted."""
-    start, length, left = start_of(table, number), table[number, LENGTH], table[number, SORTED] - 1
-    tail = slab[start + left + 1 : start + length].copy()
-    tail.sort()
-    right, at = tail.size - 1, length - 1
-    while right >= 0:
-        if left >= 0 and slab[start + left] > tail[right]:
-            slab[start + at] = slab[start + left]
-            left -= 1
-        else:
-            slab[start + at] = tail[right]
-            right -= 1
-        at -= 1
-    table[number, SORTED] = length
-    count_for_all(number, table, slab)
+    `old` has room for the longest. Nothing in a list that was split is sorted.
+    """
+    for index in range(at, lists.size):
+        number = lists[index]
+        if table[number, SORTED] == UNSPLIT and not _split(
+            number, of[index], tokens, offsets, alive, numerator, denominator, table, slab, free, state, old
+        ):
+            return index
+    return lists.size
 
 
 @_compile
-def tidy_lists(start, long_lists, tokens, offsets, signatures, alive, numerator, denominator, table, slab, free, state):
-    """Split or sort those of some lists, given with their tokens, that are too long; return where room ran out."""
-    for at in range(start, state[GROWN]):
-        number = long_lists[at, 0]
-        if table[number, LENGTH] < bound_of(table[number, SORTED]):
-            continue
-        if table[number, SORTED] != UNSPLIT:
-            sort_list(number, table, slab)
-        elif not split_list(
-            number,
-            long_lists[at, 1],
-            tokens,
-            offsets,
-            signatures,
-            alive,
-            numerator,
-            denominator,
-            table,
-            slab,
-            free,
-            state,
-        ):
-            return at
-    return state[GROWN]
+def count_all(lists, table, slab):
+    """Note how many of the sorted entries of some lists are for all seconds."""
+    for number in lists:
+        count_for_all(number, table, slab)
+
+
+@_compile
+def merge_tails(lists, table, slab, tail):
+    """Merge into what is sorted of some lists what follows it and is sorted by itself; `tail` has room for it."""
+    for number in lists:
+        start, length, left = start_of(table, number), table[number, LENGTH], table[number, SORTED] - 1
+        right, at = length - left - 2, length - 1
+        for index in range(right + 1):
+            tail[index] = slab[start + left + 1 + index]
+        while right >= 0:
+            if left >= 0 and slab[start + left] > tail[right]:
+                slab[start + at] = slab[start + left]
+                left -= 1
+            else:
+                slab[start + at] = tail[right]
+                right -= 1
+            at -= 1
+        table[number, SORTED] = length
+        count_for_all(number, table, slab)
 
 
 @_compile

@@ -90,12 +90,22 @@ class Postings:
 
     def keep(self, rows: Rows) -> None:
         """Let what was entered last stay for good: lists that have become long are split or sorted."""
-        tokens, offsets, _, signatures, alive, top, bottom = rows
-        at = 0
-        while at < self.lists.state[GROWN]:
-            at = kernels.tidy_lists(at, self._long, tokens, offsets, signatures, alive, top, bottom, *self.lists[2:])
-            if at < self.lists.state[GROWN]:
-                self._make_room()
+        tokens, offsets, _, _, alive, top, bottom = rows
+        numbers, of = self._long[: self.lists.state[GROWN]].T
+        lists, places = np.unique(numbers, return_index=True)
+        if not len(lists):
+            return
+        of, at, table = of[places], 0, self.lists.table
+        old = np.empty(table[lists, LENGTH].max(), np.uint64)
+        while (
+            at := kernels.split_lists(at, lists, of, tokens, offsets, alive, top, bottom, *self.lists[2:], old)
+        ) < len(lists):
+            self._make_room()
+        starts, slab = table[lists, START].astype(np.uint32).astype(np.int64) << 1, self.lists.slab
+        tails, ends = starts + table[lists, SORTED], starts + table[lists, LENGTH]
+        for start, end in zip(tails.tolist(), ends.tolist(), strict=True):
+            slab[start:end].sort()  # numpy's is many times faster than what compiled loops have
+        kernels.merge_tails(lists, table, slab, np.empty((ends - tails).max(), np.uint64))
 
     def _make_room(self) -> None:
         room = len(self.lists.slab) + int(self.lists.state[ROOM])

@@ -22,6 +22,7 @@ from membatch.similarity.posting_kernels import (
     ROW,
     SHORTEST,
     SORTED,
+    UNSPLIT,
     WIDEST,
     clamped,
     folded,
@@ -73,34 +74,59 @@ def _verify(row, other, needed, tokens, offsets, signatures):
 
 
 @_inline
-def _scan(row, size, place, behind, least, most, kinds, start, stop, numerator, denominator, slab, fits, met, count):
-    """Collect entries whose rows could be similar, of those for one second only such whose bit is in `kinds`.
-
-    `behind` is the bitmap of the row's tokens behind the place. The first loop is done for many entries at once, so
-    that no number in it is wider than it must be and nothing is a branch; nor is anything in the second, where it would
-    be foreseen wrongly every other time.
-    """
-    begin, before, unit, weight = np.uint64(start), np.uint64(row), denominator - numerator, denominator + numerator
+def _could_reach(entry, size, place, behind, least, most, numerator, denominator):
+    """Return whether an entry for all seconds is of a row that could be similar; of no branch, for many at a time."""
     low, high = np.int32(min(least, WIDEST)), np.int32(min(most, WIDEST))
-    mine, reach, here = np.int32(size), np.int32(min(size, WIDEST)), np.int32(place)
     slack = np.int32(max(0, most - WIDEST))  # by so much a row may be larger than its entry says
+    mine, here = np.int32(size), np.int32(place)
+    theirs = np.int32(entry >> np.uint64(55))
+    there = np.int32(entry >> np.uint64(50) & np.uint64(LAST_PLACE))
+    differing = here + np.int32(_ones((entry >> np.uint64(28) & FOLDED) ^ behind))
+    lacking = there + max(differing, mine - theirs - slack + there)  # so many tokens at least only one row has
+    could = np.int64(lacking) * (denominator + numerator) <= np.int64(mine + theirs + slack) * (denominator - numerator)
+    return could & (theirs >= low) & (theirs <= high)
+
+
+@_inline
+def _pick(start, stop, slab, fits, met, count):
+    """Collect the entries that fit, without a branch: it would be foreseen wrongly every other time."""
+    begin = np.uint64(start)
+    for at in range(stop - start):
+        met[count] = slab[begin + np.uint64(at)]
+        count += np.int64(fits[at])
+    return count
+
+
+@_inline
+def _scan(row, size, place, behind, least, most, start, stop, numerator, denominator, slab, fits, met, count):
+    """Collect those of some entries for all seconds whose rows could be similar.
+
+    `behind` is the bitmap of the row's tokens behind the place.
+    """
+    begin, before = np.uint64(start), np.uint64(row)
     for at in range(stop - start):
         entry = slab[begin + np.uint64(at)]
-        theirs = np.int32(entry >> np.uint64(55))
-        there = np.int32(entry >> np.uint64(50) & np.uint64(LAST_PLACE))
-        differing = here + np.int32(_ones((entry >> np.uint64(32) & FOLDED) ^ behind))
-        lacking = there + max(differing, mine - theirs - slack + there)  # so many tokens at least only one row has
-        for_all = np.int64(lacking) * weight <= np.int64(mine + theirs + slack) * unit
-        for_all &= (theirs >= low) & (theirs <= high)
+        could = _could_reach(entry, size, place, behind, least, most, numerator, denominator)
+        fits[at] = could & ((entry & ROW) < before)
+    return _pick(start, stop, slab, fits, met, count)
+
+
+@_inline
+def _scan_mixed(
+    row, size, place, behind, least, most, kinds, start, stop, numerator, denominator, slab, fits, met, count
+):
+    """Collect as `_scan` does where entries for one second are among them: of these such whose bit is in `kinds`."""
+    begin, before, reach = np.uint64(start), np.uint64(row), np.int32(min(size, WIDEST))
+    low, high = np.int32(min(least, WIDEST)), np.int32(min(most, WIDEST))
+    for at in range(stop - start):
+        entry = slab[begin + np.uint64(at)]
+        for_all = _could_reach(entry, size, place, behind, least, most, numerator, denominator)
         theirs = np.int32(entry >> np.uint64(40) & _BYTE)
         for_one = (theirs >= low) & (theirs <= high) & (np.int32(entry >> np.uint64(32) & _BYTE) >= reach)
         for_one &= (kinds >> (entry >> np.uint64(48) & np.uint64(63)) & np.uint64(1)) == np.uint64(1)
         is_one = (entry >> np.uint64(63)) == np.uint64(1)
         fits[at] = ((is_one & for_one) | ((not is_one) & for_all)) & ((entry & ROW) < before)
-    for at in range(stop - start):
-        met[count] = slab[begin + np.uint64(at)]
-        count += np.int64(fits[at])
-    return count
+    return _pick(start, stop, slab, fits, met, count)
 
 
 @_inline
@@ -146,14 +172,14 @@ def _meet(row, place, behind, prefix, number, tokens, offsets, numerator, denomi
         for_one, middle = start + table[number, FOR_ALL], start + is_sorted
         low = _least_at(slab, start, for_one, clamped(least) << np.uint64(55))
         high = _least_at(slab, low, for_one, (clamped(most) + np.uint64(1)) << np.uint64(55))
-        count = _scan(
-            row, size, place, behind, least, most, kinds, low, high, numerator, denominator, slab, fits, met, count
-        )
+        count = _scan(row, size, place, behind, least, most, low, high, numerator, denominator, slab, fits, met, count)
         for second in range(place + 1, last + 1):
             kind = second_of(tokens[begin + second])
             reach = reach_of(size, second - 1, numerator, denominator)
             count = _run(kind, least, reach, size, for_one, middle, slab, met, count)
-    return _scan(
+    if is_sorted == UNSPLIT:
+        return _scan(row, size, place, behind, least, most, start, stop, numerator, denominator, slab, fits, met, count)
+    return _scan_mixed(
         row, size, place, behind, least, most, kinds, middle, stop, numerator, denominator, slab, fits, met, count
     )
 
