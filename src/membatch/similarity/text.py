@@ -328,21 +328,40 @@ def differ_plainly(mine: str, other: str) -> bool:
     """
     if not (mine.isascii() and other.isascii()):
         return False
-    left, right = mine.split(), other.split()
-    start, stop = 0, min(len(left), len(right))
-    while start < stop and left[start] == right[start]:
-        start += 1
-    if start and left[start - 1][-1].isdigit():  # what comes next may belong to it: 3 pm
+    start = _common_beginning(mine, other)
+    before = mine[:start].rstrip()
+    if before and before[-1].isdigit():  # what comes next may belong to it: 3 pm
         return False
-    if start and not _PHRASE_STARTS.isdisjoint(piece_of(left[start - 1]).words):  # wants badly to
+    if before and not _PHRASE_STARTS.isdisjoint(piece_of(before[before.rfind(" ") + 1 :]).words):  # wants badly to
         return False
-    end, least = 1, stop - start
-    while end <= least and left[-end] == right[-end]:
-        end += 1
-    weights = _weight(left[start : len(left) - end + 1]), _weight(right[start : len(right) - end + 1])
-    return sum(weights) <= _CONTENT
+    left, right = mine[start:], other[start:]
+    end = _common_end(left, right)
+    return _weight(left[: len(left) - end].split()) + _weight(right[: len(right) - end].split()) <= _CONTENT
 
 
+def _common_beginning(one: str, other: str) -> int:
+    """Return how many characters of whole words two texts begin with alike."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:  # a slice is compared in the time that one word takes
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low if one[low : low + 1] in _GAPS and other[low : low + 1] in _GAPS else one.rfind(" ", 0, low) + 1
+
+
+def _common_end(one: str, other: str) -> int:
+    """Return how many characters of whole words two texts end with alike."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one.endswith(other[len(other) - middle :]) else (low, middle - 1)
+    start, stop = len(one) - low, len(other) - low
+    if one[start - 1 : start] in _GAPS and other[stop - 1 : stop] in _GAPS:
+        return low
+    gap = one.find(" ", start)
+    return 0 if gap < 0 else len(one) - gap
+
+
+_GAPS: Final = ("", " ")
 _NOTHING, _CONTENT, _MUCH = 0, 1, 2
 
 
