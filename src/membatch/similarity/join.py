@@ -22,7 +22,7 @@ from membatch.similarity.loading_kernels import count_tokens, rank_rows
 from membatch.similarity.numbering import Numbering
 from membatch.similarity.posting_kernels import MOST_ROWS, Rows
 from membatch.similarity.postings import Postings, grown
-from membatch.similarity.probe_kernels import FOUND, RECORD, find_similar
+from membatch.similarity.probe_kernels import FOUND, RECORD, Room
 
 _MOST_HITS: Final = 1 << 20  # of one batch; past that the batch is decided in parts
 _ROOM: Final = 1 << 16  # hits that are found at once
@@ -214,27 +214,9 @@ class Join:
         return np.concatenate(parts) if parts else np.empty((0, 4), np.int32), row - first
 
     def _probe(self, row: int) -> tuple[int, int, int, int]:
-        tokens, offsets, _, signatures, alive, top, bottom = self._joined()
-        return find_similar(  # type: ignore[no-any-return]
-            self._size,
-            row,
-            self._size + self._batch,
-            *self._postings.places,
-            tokens,
-            offsets,
-            signatures.reshape(-1),
-            alive,
-            top,
-            bottom,
-            self._postings.lists.table,
-            self._postings.lists.slab,
-            self._seen,
-            self._stamp - self._size,
-            self._met,
-            self._fits,
-            self._found,
-            self.counted,
-        )
+        first, stop, stamp = self._size, self._size + self._batch, self._stamp - self._size
+        room = Room(self._seen, self._met, self._fits, self._found, self.counted)
+        return self._postings.probe(first, row, stop, self._joined(), room, stamp)
 
     def memory_of(self, row: int) -> MemoryKey:
         """Return the memory of a row, 0 for a record of the batch."""

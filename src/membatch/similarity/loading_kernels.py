@@ -21,6 +21,7 @@ from membatch.similarity.posting_kernels import (
     prefix_of,
     second_of,
     seconds_of,
+    size_of,
     slot_of,
 )
 
@@ -45,56 +46,52 @@ def rank_rows(stop, tokens, offsets, rank, signatures):
 
 
 @_compile
-def count_entries(first, stop, tokens, offsets, scopes, numerator, denominator, keys, numbers, table, state):
+def count_entries(first, stop, rows, lists):
     """Count the entries of each list: in LENGTH if it is not split, in CAPACITY if it is; return the row to go on with.
 
     New lists are numbered, until there is no room in the tables.
     """
+    table, state = lists.table, lists.state
     for row in range(first, stop):
-        begin = offsets[row]
-        size = offsets[row + 1] - begin
-        prefix = prefix_of(size, numerator, denominator)
-        if state[LISTS] + prefix > table.shape[0] or 2 * (state[LISTS] + prefix) > keys.size:
+        size = size_of(row, rows)
+        prefix = prefix_of(size, rows.numerator, rows.denominator)
+        if state[LISTS] + prefix > table.shape[0] or 2 * (state[LISTS] + prefix) > lists.keys.size:
             return row
         for place in range(prefix):
-            slot, key = slot_of(scopes[row], tokens[begin + place], keys)
-            if keys[slot] == 0:
-                keys[slot] = key
-                numbers[slot] = state[LISTS]
+            slot, key = slot_of(rows.scopes[row], rows.tokens[rows.offsets[row] + place], lists.keys)
+            if lists.keys[slot] == 0:
+                lists.keys[slot], lists.numbers[slot] = key, state[LISTS]
                 state[LISTS] += 1
-            note_bounds(numbers[slot], size, place, numerator, denominator, table)
-            table[numbers[slot], LENGTH] += 1
-            table[numbers[slot], CAPACITY] += max(1, seconds_of(size, place, prefix))
+            number = lists.numbers[slot]
+            note_bounds(number, size, place, rows.numerator, rows.denominator, table)
+            table[number, LENGTH] += 1
+            table[number, CAPACITY] += max(1, seconds_of(size, place, prefix))
     return stop
 
 
 @_compile
-def fill_lists(
-    stop, tokens, offsets, scopes, signatures, numerator, denominator, keys, numbers, is_split, reaches, ends, slab
-):
-    """Enter rows 0..stop with the entries that `enter` writes, and nothing computed twice.
+def fill_lists(stop, rows, lists, is_split, reaches, ends):
+    """Enter rows 0..stop with the entries that `insert_rows` writes, and nothing computed twice.
 
     `ends` are where the lists begin, and in the end where their entries end. `reaches` has, for how many tokens two
     rows may have in common, how many they may have together.
     """
     for row in range(stop):
-        begin = offsets[row]
-        size = offsets[row + 1] - begin
-        prefix = prefix_of(size, numerator, denominator)
-        behind = signatures[row, 0] ^ signatures[row, 1]
+        begin, size = rows.offsets[row], size_of(row, rows)
+        prefix = prefix_of(size, rows.numerator, rows.denominator)
+        behind = rows.signatures[row, 0] ^ rows.signatures[row, 1]
         for_all = (clamped(size) << np.uint64(55)) | np.uint64(row)
         for_one = (clamped(size) << np.uint64(40)) | np.uint64(row)
         for place in range(prefix):
-            slot, _ = slot_of(scopes[row], tokens[begin + place], keys)
-            number = numbers[slot]
-            behind ^= bit_of(tokens[begin + place])
+            token = rows.tokens[begin + place]
+            number = lists.numbers[slot_of(rows.scopes[row], token, lists.keys)[0]]
+            behind ^= bit_of(token)
             count = seconds_of(size, place, prefix) if is_split[number] else 0
             at = ends[number]
             if count == 0:
-                slab[at] = (
-                    for_all | (np.uint64(min(place, LAST_PLACE)) << np.uint64(50)) | (folded(behind) << np.uint64(28))
-                )
+                there = np.uint64(min(place, LAST_PLACE)) << np.uint64(50)
+                lists.slab[at] = for_all | there | (folded(behind) << np.uint64(28))
             for second in range(place + 1, place + 1 + count):
                 reach = clamped(reaches[size - second + 1] - size) << np.uint64(32)
-                slab[at + second - place - 1] = second_of(tokens[begin + second]) | for_one | reach
+                lists.slab[at + second - place - 1] = second_of(rows.tokens[begin + second]) | for_one | reach
             ends[number] = at + max(1, count)

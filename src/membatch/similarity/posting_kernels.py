@@ -42,10 +42,6 @@ START, LENGTH, CAPACITY, SORTED, FOR_ALL, SHORTEST, FARTHEST = 0, 1, 2, 3, 4, 5,
 LISTS, END, PLACE, ROOM, GROWN = 0, 1, 2, 3, 4
 
 
-# Compiled loops take the columns of these one by one: those that make arrays would count references to arrays in a
-# tuple at each use.
-
-
 class Rows(NamedTuple):
     """The rows of a join."""
 
@@ -156,32 +152,36 @@ def bound_of(is_sorted):
     return is_sorted + TAIL + min(is_sorted >> 4, MOST_TAIL) + 1 if is_sorted != UNSPLIT else LONG
 
 
+@_inline
+def size_of(row, rows):
+    """Return how many tokens a row has."""
+    return rows.offsets[row + 1] - rows.offsets[row]
+
+
 @_compile
-def place_rows(
-    first, stop, wanted, tokens, offsets, scopes, numerator, denominator, keys, numbers, table, state, starts, places
-):
-    """Write the lists of the prefix tokens of the wanted rows first..stop; those that are not there begin empty."""
+def place_rows(wanted, rows, lists, places):
+    """Write the lists of the prefix tokens of those rows that are wanted; those that are not there begin empty."""
     at = 0
-    for row in range(first, stop):
-        starts[row - first] = at
-        if not wanted[row - first]:
+    for index in range(wanted.size):
+        places.starts[index] = at
+        if not wanted[index]:
             continue
-        begin = offsets[row]
-        for place in range(prefix_of(offsets[row + 1] - begin, numerator, denominator)):
-            slot, key = slot_of(scopes[row], tokens[begin + place], keys)
-            if keys[slot] == 0:
-                keys[slot] = key
-                numbers[slot] = state[LISTS]
-                table[state[LISTS], SORTED] = UNSPLIT
-                state[LISTS] += 1
-            places[at] = numbers[slot]
+        row = places.first + index
+        for place in range(prefix_of(size_of(row, rows), rows.numerator, rows.denominator)):
+            slot, key = slot_of(rows.scopes[row], rows.tokens[rows.offsets[row] + place], lists.keys)
+            if lists.keys[slot] == 0:
+                new = lists.state[LISTS]
+                lists.keys[slot], lists.numbers[slot], lists.table[new, SORTED] = key, new, UNSPLIT
+                lists.state[LISTS] += 1
+            places.lists[at] = lists.numbers[slot]
             at += 1
-    starts[stop - first] = at
+    places.starts[wanted.size] = at
 
 
 @_inline
-def _make_room(number, wanted, table, slab, free, state):
+def _make_room(number, wanted, lists):
     """Give a list room for so many entries; return whether there was any."""
+    table, slab, free, state = lists.table, lists.slab, lists.free, lists.state
     capacity = table[number, CAPACITY]
     if wanted <= capacity:
         return True
@@ -212,131 +212,115 @@ def _make_room(number, wanted, table, slab, free, state):
 
 
 @_inline
-def _enter_seconds(at, row, size, place, count, tokens, offsets, numerator, denominator, slab):
+def _enter_seconds(at, row, size, place, count, rows, slab):
     """Write so many entries of a row, each for one second; return where they end."""
-    begin = offsets[row]
+    begin = rows.offsets[row]
     for second in range(place + 1, place + 1 + count):
-        reach = clamped(reach_of(size, second - 1, numerator, denominator))
+        reach = clamped(reach_of(size, second - 1, rows.numerator, rows.denominator))
         bounds = (clamped(size) << np.uint64(40)) | (reach << np.uint64(32))
-        slab[at] = second_of(tokens[begin + second]) | bounds | np.uint64(row)
+        slab[at] = second_of(rows.tokens[begin + second]) | bounds | np.uint64(row)
         at += 1
     return at
 
 
 @_inline
-def _enter(at, row, place, is_split, tokens, offsets, signatures, numerator, denominator, slab):
-    """Write the entries of a row under its token at a place; return where they end."""
-    begin = offsets[row]
-    size = offsets[row + 1] - begin
-    count = seconds_of(size, place, prefix_of(size, numerator, denominator)) if is_split else 0
+def _enter(at, row, place, count, rows, slab):
+    """Write so many entries of a row under its token at a place: for one second each, or for all if that is 0."""
+    size = size_of(row, rows)
     if count:
-        return _enter_seconds(at, row, size, place, count, tokens, offsets, numerator, denominator, slab)
-    behind = signatures[row, 0] ^ signatures[row, 1]
-    for before in range(begin, begin + place + 1):
-        behind ^= bit_of(tokens[before])
+        _enter_seconds(at, row, size, place, count, rows, slab)
+        return
+    behind = rows.signatures[row, 0] ^ rows.signatures[row, 1]
+    for before in range(rows.offsets[row], rows.offsets[row] + place + 1):
+        behind ^= bit_of(rows.tokens[before])
     bounds = (clamped(size) << np.uint64(55)) | (np.uint64(min(place, LAST_PLACE)) << np.uint64(50))
     slab[at] = bounds | (folded(behind) << np.uint64(28)) | np.uint64(row)
-    return at + 1
 
 
 @_compile
-def insert_rows(
-    first,
-    stop,
-    base,
-    place_starts,
-    places,
-    tokens,
-    offsets,
-    signatures,
-    alive,
-    numerator,
-    denominator,
-    table,
-    slab,
-    free,
-    state,
-    grown,
-):
+def insert_rows(first, stop, places, rows, lists, grown):
     """Enter the live ones of rows first..stop into their lists.
 
     Returns the row to go on with when room has run out; `state` says with which token, and what is missing.
     `grown` gets the lists that are so long that they want to be split or sorted, each with its token, some repeatedly.
     """
+    table, slab, state = lists.table, lists.slab, lists.state
     for row in range(first, stop):
+        at, end = places.starts[row - places.first], places.starts[row - places.first + 1]
         if row + 2 < stop:
-            for at in range(place_starts[row - base + 1], place_starts[row - base + 2]):
-                prefetch(slab, start_of(table, places[at]) + table[places[at], LENGTH])
-            for at in range(place_starts[row - base + 2], place_starts[row - base + 3]):
-                prefetch(table, np.int64(places[at]) * table.shape[1])
-        if alive[row]:
-            begin = offsets[row]
-            size = offsets[row + 1] - begin
-            prefix = prefix_of(size, numerator, denominator)
+            next_end, last_end = places.starts[row - places.first + 2], places.starts[row - places.first + 3]
+            for ahead in range(end, next_end):
+                number = places.lists[ahead]
+                prefetch(slab, start_of(table, number) + table[number, LENGTH])
+            for ahead in range(next_end, last_end):
+                prefetch(table, np.int64(places.lists[ahead]) * table.shape[1])
+        if rows.alive[row]:
+            size = size_of(row, rows)
+            prefix = prefix_of(size, rows.numerator, rows.denominator)
             for place in range(state[PLACE], prefix):
-                number = places[place_starts[row - base] + place]
+                number = places.lists[at + place]
                 length, is_sorted = table[number, LENGTH], table[number, SORTED]
-                count = max(1, seconds_of(size, place, prefix)) if is_sorted >= 0 else 1
-                if not _make_room(number, length + count, table, slab, free, state):
+                seconds = seconds_of(size, place, prefix) if is_sorted >= 0 else 0
+                after = length + max(1, seconds)
+                if not _make_room(number, after, lists):
                     state[PLACE] = place
                     return row
-                at = start_of(table, number) + length
-                _enter(at, row, place, is_sorted >= 0, tokens, offsets, signatures, numerator, denominator, slab)
-                note_bounds(number, size, place, numerator, denominator, table)
-                table[number, LENGTH] = length + count
-                if length + count >= bound_of(is_sorted):
-                    grown[state[GROWN], 0] = number
-                    grown[state[GROWN], 1] = tokens[begin + place]
+                _enter(start_of(table, number) + length, row, place, seconds, rows, slab)
+                note_bounds(number, size, place, rows.numerator, rows.denominator, table)
+                table[number, LENGTH] = after
+                if after >= bound_of(is_sorted):
+                    grown[state[GROWN], 0], grown[state[GROWN], 1] = number, rows.tokens[rows.offsets[row] + place]
                     state[GROWN] += 1
         state[PLACE] = 0
     return stop
 
 
 @_compile
-def take_out_rows(first, stop, base, place_starts, places, offsets, alive, numerator, denominator, table):
+def take_out_rows(first, stop, places, rows, table):
     """Take rows out again that were entered last, and whose lists were not sorted since: their entries end them."""
     for row in range(first, stop):
-        if alive[row]:
-            size = offsets[row + 1] - offsets[row]
-            prefix = prefix_of(size, numerator, denominator)
+        if rows.alive[row]:
+            size = size_of(row, rows)
+            prefix = prefix_of(size, rows.numerator, rows.denominator)
             for place in range(prefix):
-                number = places[place_starts[row - base] + place]
+                number = places.lists[places.starts[row - places.first] + place]
                 table[number, LENGTH] -= max(1, seconds_of(size, place, prefix)) if table[number, SORTED] >= 0 else 1
 
 
 @_inline
-def _read(entry, token, tokens, offsets):
+def _read(entry, token, rows):
     """Return the row of an entry for all seconds, its size, and the place of the token in it."""
     row, size, place = np.int64(entry & ROW), np.int64(entry >> np.uint64(55)), np.int64(entry >> np.uint64(50)) & 31
     if size == WIDEST:
-        size = offsets[row + 1] - offsets[row]
+        size = size_of(row, rows)
     if place == LAST_PLACE:
-        while tokens[offsets[row] + place] != token:
+        while rows.tokens[rows.offsets[row] + place] != token:
             place += 1
     return row, size, place
 
 
 @_inline
-def _split(number, token, tokens, offsets, alive, numerator, denominator, table, slab, free, state, old):
+def _split(number, token, rows, lists, old):
     """Split the list of a token, not sorted yet; return whether there was room."""
+    table, slab, top, bottom = lists.table, lists.slab, rows.numerator, rows.denominator
     start, length, total = start_of(table, number), table[number, LENGTH], 0
     for at in range(length):
         old[at] = slab[start + at]
-        row, size, place = _read(old[at], token, tokens, offsets)
-        total += max(1, seconds_of(size, place, prefix_of(size, numerator, denominator)))
-        prefetch(alive, row)
-        prefetch(offsets, row)
-    if not _make_room(number, total, table, slab, free, state):
+        row, size, place = _read(old[at], token, rows)
+        total += max(1, seconds_of(size, place, prefix_of(size, top, bottom)))
+        prefetch(rows.alive, row)
+        prefetch(rows.offsets, row)
+    if not _make_room(number, total, lists):
         return False
     for at in range(length):
-        prefetch(tokens, offsets[np.int64(old[at] & ROW)])
+        prefetch(rows.tokens, rows.offsets[np.int64(old[at] & ROW)])
     at = start = start_of(table, number)
     for index in range(length):
-        row, size, place = _read(old[index], token, tokens, offsets)
-        count = seconds_of(size, place, prefix_of(size, numerator, denominator))
-        if count and alive[row]:
-            at = _enter_seconds(at, row, size, place, count, tokens, offsets, numerator, denominator, slab)
-        elif alive[row]:
+        row, size, place = _read(old[index], token, rows)
+        seconds = seconds_of(size, place, prefix_of(size, top, bottom))
+        if seconds and rows.alive[row]:
+            at = _enter_seconds(at, row, size, place, seconds, rows, slab)
+        elif rows.alive[row]:
             slab[at] = old[index]
             at += 1
     table[number, LENGTH], table[number, SORTED] = at - start, 0
@@ -344,31 +328,29 @@ def _split(number, token, tokens, offsets, alive, numerator, denominator, table,
 
 
 @_compile
-def split_lists(at, lists, of, tokens, offsets, alive, numerator, denominator, table, slab, free, state, old):
+def split_lists(at, which, of, rows, lists, old):
     """Split those of some lists, `of` tokens, that are not; return where room ran out.
 
     `old` has room for the longest. Nothing in a list that was split is sorted.
     """
-    for index in range(at, lists.size):
-        number = lists[index]
-        if table[number, SORTED] == UNSPLIT and not _split(
-            number, of[index], tokens, offsets, alive, numerator, denominator, table, slab, free, state, old
-        ):
+    for index in range(at, which.size):
+        number = which[index]
+        if lists.table[number, SORTED] == UNSPLIT and not _split(number, of[index], rows, lists, old):
             return index
-    return lists.size
+    return which.size
 
 
 @_compile
-def count_all(lists, table, slab):
+def count_all(which, table, slab):
     """Note how many of the sorted entries of some lists are for all seconds."""
-    for number in lists:
+    for number in which:
         count_for_all(number, table, slab)
 
 
 @_compile
-def merge_tails(lists, table, slab, tail):
+def merge_tails(which, table, slab, tail):
     """Merge into what is sorted of some lists what follows it and is sorted by itself; `tail` has room for it."""
-    for number in lists:
+    for number in which:
         start, length, left = start_of(table, number), table[number, LENGTH], table[number, SORTED] - 1
         right, at = length - left - 2, length - 1
         for index in range(right + 1):
@@ -386,14 +368,13 @@ def merge_tails(lists, table, slab, tail):
 
 
 @_compile
-def purge_rows(which, tokens, offsets, scopes, alive, numerator, denominator, keys, numbers, table, slab, is_clean):
+def purge_rows(which, rows, lists, is_clean):
     """Take what is no longer alive out of the postings that hold some rows."""
-    for index in range(which.size):
-        row = which[index]
-        begin = offsets[row]
-        for place in range(prefix_of(offsets[row + 1] - begin, numerator, denominator)):
-            slot, _ = slot_of(scopes[row], tokens[begin + place], keys)
-            number = numbers[slot]
+    table, slab = lists.table, lists.slab
+    for row in which:
+        for place in range(prefix_of(size_of(row, rows), rows.numerator, rows.denominator)):
+            slot, _ = slot_of(rows.scopes[row], rows.tokens[rows.offsets[row] + place], lists.keys)
+            number = lists.numbers[slot]
             if is_clean[number]:
                 continue
             is_clean[number] = True
@@ -401,7 +382,7 @@ def purge_rows(which, tokens, offsets, scopes, alive, numerator, denominator, ke
             kept = start
             for at in range(start, start + table[number, LENGTH]):
                 entry = slab[at]
-                if alive[np.int64(entry & ROW)]:
+                if rows.alive[np.int64(entry & ROW)]:
                     slab[kept] = entry
                     kept += 1
                 elif at - start < is_sorted:

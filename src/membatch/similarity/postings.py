@@ -29,6 +29,7 @@ from membatch.similarity.posting_kernels import (
     Places,
     Rows,
 )
+from membatch.similarity.probe_kernels import Room, find_similar
 
 
 class Postings:
@@ -53,11 +54,7 @@ class Postings:
         room = int((sizes - -(-sizes * rows.numerator // rows.denominator)).sum() + len(sizes))
         self._grow(int(self.lists.state[LISTS]) + room)
         self.places = Places(first, np.empty(len(wanted) + 1, np.int64), np.empty(room, np.int32))
-        tokens, offsets, scopes, _, _, top, bottom = rows
-        keys, numbers, table, _, _, state = self.lists
-        kernels.place_rows(
-            first, stop, wanted, tokens, offsets, scopes, top, bottom, keys, numbers, table, state, *self.places[1:]
-        )
+        kernels.place_rows(wanted, rows, self.lists, self.places)
 
     def narrow(self, stays: npt.NDArray[np.bool_]) -> None:
         """Keep only some of the rows in hand, which now follow one another."""
@@ -68,38 +65,22 @@ class Postings:
 
     def insert(self, first: int, stop: int, rows: Rows) -> None:
         """Enter those of some rows in hand that are alive, for the time of the batch."""
-        tokens, offsets, _, signatures, alive, top, bottom = rows
         row, self._long = first, np.empty((len(self.places.lists), 2), np.int32)
         self.lists.state[GROWN] = 0
         while row < stop:
-            row = kernels.insert_rows(
-                row,
-                stop,
-                *self.places,
-                tokens,
-                offsets,
-                signatures,
-                alive,
-                top,
-                bottom,
-                *self.lists[2:],
-                self._long,
-            )
+            row = kernels.insert_rows(row, stop, self.places, rows, self.lists, self._long)
             if row < stop:
                 self._make_room()
 
     def keep(self, rows: Rows) -> None:
         """Let what was entered last stay for good: lists that have become long are split or sorted."""
-        tokens, offsets, _, _, alive, top, bottom = rows
         numbers, of = self._long[: self.lists.state[GROWN]].T
         lists, places = np.unique(numbers, return_index=True)
         if not len(lists):
             return
         of, at, table = of[places], 0, self.lists.table
         old = np.empty(table[lists, LENGTH].max(), np.uint64)
-        while (
-            at := kernels.split_lists(at, lists, of, tokens, offsets, alive, top, bottom, *self.lists[2:], old)
-        ) < len(lists):
+        while (at := kernels.split_lists(at, lists, of, rows, self.lists, old)) < len(lists):
             self._make_room()
         starts, slab = table[lists, START].astype(np.uint32).astype(np.int64) << 1, self.lists.slab
         tails, ends = starts + table[lists, SORTED], starts + table[lists, LENGTH]
@@ -113,15 +94,10 @@ class Postings:
 
     def enter_all(self, stop: int, rows: Rows) -> None:
         """Enter rows 0..stop for good, into lists that are empty: each gets the room that it needs, and a sixteenth."""
-        tokens, offsets, scopes, signatures, _, top, bottom = rows
-        row = 0
-        while True:
-            keys, numbers, table, slab, _, state = self.lists
-            row = count_entries(row, stop, tokens, offsets, scopes, top, bottom, keys, numbers, table, state)
-            if row == stop:
-                break
+        row, offsets, state = 0, rows.offsets, self.lists.state
+        while (row := count_entries(row, stop, rows, self.lists)) < stop:
             self._grow(int(state[LISTS]) + int(offsets[row + 1] - offsets[row]))
-        lists = table[: state[LISTS]]
+        lists = self.lists.table[: state[LISTS]]
         is_split = lists[:, LENGTH] >= LONG
         lengths = np.where(is_split, lists[:, CAPACITY], lists[:, LENGTH])
         room = (lengths + lengths // 16 + 1) // 2 * 2
@@ -130,28 +106,27 @@ class Postings:
         lists[:, START], lists[:, LENGTH], lists[:, CAPACITY] = starts >> 1, lengths, room
         lists[:, SORTED] = np.where(is_split, lengths, UNSPLIT)
         state[END] = ends[-1] if len(ends) else 0
-        self.lists = self.lists._replace(slab=grown(slab, int(state[END])))
-        slab, ends = self.lists.slab, starts.copy()
-        reaches = np.arange(int(np.diff(offsets[: stop + 1]).max(initial=0)) + 1) * (top + bottom) // top
-        places = keys, numbers, is_split, reaches, ends, slab
-        fill_lists(stop, tokens, offsets, scopes, signatures, top, bottom, *places)
+        self.lists = self.lists._replace(slab=grown(self.lists.slab, int(state[END])))
+        slab, ends, longest = self.lists.slab, starts.copy(), int(np.diff(offsets[: stop + 1]).max(initial=0))
+        reaches = np.arange(longest + 1) * (rows.numerator + rows.denominator) // rows.numerator
+        fill_lists(stop, rows, self.lists, is_split, reaches, ends)
         split = np.flatnonzero(is_split)
         for start, end in zip(starts[split].tolist(), ends[split].tolist(), strict=True):
             slab[start:end].sort()  # numpy's is many times faster than what compiled loops have
-        kernels.count_all(split, table, slab)
+        kernels.count_all(split, self.lists.table, slab)
+
+    def probe(self, first: int, row: int, stop: int, rows: Rows, room: Room, stamp: int) -> tuple[int, int, int, int]:
+        """Return what `find_similar` does of those of rows row..stop that are in hand; `first` is the first of them."""
+        found: tuple[int, int, int, int] = find_similar(first, row, stop, self.places, rows, self.lists, room, stamp)
+        return found
 
     def take_out(self, first: int, stop: int, rows: Rows) -> None:
         """Take rows out again that were entered for the time of the batch."""
-        kernels.take_out_rows(
-            first, stop, *self.places, rows.offsets, rows.alive, rows.numerator, rows.denominator, self.lists.table
-        )
+        kernels.take_out_rows(first, stop, self.places, rows, self.lists.table)
 
     def purge(self, which: npt.NDArray[np.int64], rows: Rows) -> None:
         """Take what is no longer alive out of the lists of some rows."""
-        tokens, offsets, scopes, _, alive, top, bottom = rows
-        keys, numbers, table, slab, _, state = self.lists
-        is_clean = np.zeros(int(state[LISTS]), np.bool_)
-        kernels.purge_rows(which, tokens, offsets, scopes, alive, top, bottom, keys, numbers, table, slab, is_clean)
+        kernels.purge_rows(which, rows, self.lists, np.zeros(int(self.lists.state[LISTS]), np.bool_))
 
     def _grow(self, lists: int) -> None:
         keys, numbers, size = self.lists.keys, self.lists.numbers, len(self.lists.keys)
