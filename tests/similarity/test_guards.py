@@ -256,6 +256,12 @@ def test_the_short_cut_for_texts_says_same_only_where_every_text_guard_does(
                 assert row.judge(Facts({"summary": one}), Facts({"summary": two})) == "same", name
 
 
+@pytest.mark.parametrize("name", ["IS_ENABLED", "GET_IT", "IT", "US", "IT-US"])
+def test_a_name_in_capitals_is_no_other_name_than_itself(name: str) -> None:
+    one, two = Facts({"summary": f"the flag {name} is off"}), Facts({"summary": f"the flag {name} was off today"})
+    assert GUARDS["names"].judge(one, two) == "same"
+
+
 _KNOWN = sorted({*NUMBER_WORDS, *CONTRACTIONS, *FUNCTION_WORDS, *NEGATION, *RESERVED})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -171,6 +171,64 @@ def test_more_founders_than_entries_can_name_are_refused() -> None:
     nothing = np.zeros(0, np.int64)
     with pytest.raises(SurroundingsError, match="at most 268,435,456"):
         Join(Fraction("0.8")).load(b"", nothing, np.zeros(0, np.int32), nothing, ahead=2**28 + 1)
+
+
+def numbered(threshold: str, count: int) -> Join:
+    """A join without founders that has numbered the words w1 to w<count> so."""
+    join = Join(Fraction(threshold))
+    for texts_ in (["first"], [f"w{number}" for number in range(1, count + 1)]):
+        entered(join, texts_, asked=False)
+        join.keep(NONE, NONE)
+    return join
+
+
+def entered(join: Join, some: list[str], asked: bool = True) -> list[list[int]]:
+    hits: list[list[int]] = join.find(
+        tokenize(some), np.zeros(len(some), np.int32), np.full(len(some), asked)
+    ).hits.tolist()
+    return hits
+
+
+def words_of(numbers: Iterable[int]) -> str:
+    return " ".join(f"w{number}" for number in numbers)
+
+
+NONE = np.zeros(0, np.int64)
+
+
+@pytest.mark.parametrize("second", [17711, 17712])  # what entries have of the first is all ones
+def test_a_long_text_is_found_by_any_second_word(second: int) -> None:
+    join, rng = numbered("0.8", 20000), random.Random(1)
+    some = [words_of({19000, rng.randrange(1000, 16000), rng.randrange(1000, 16000)}) for _ in range(5000)]
+    common = [*range(1, 259), 19000, second]
+    entered(join, [*some, words_of([*common, *range(19001, 19066)])], asked=False)
+    join.keep(np.arange(5001), np.arange(1, 5002))
+    assert entered(join, [words_of(common)]) == [[0, 5000, 260, 325]]
+
+
+def test_words_that_entries_do_not_tell_apart_lead_to_each_founder_once() -> None:
+    count = 40000
+    join = numbered("0.8", 50000)
+    entered(join, [words_of([50000, 46368, 1, 2])] * count, asked=False)
+    join.keep(np.arange(count), np.arange(1, count + 1))
+    before = join.counted.copy()
+    assert entered(join, [words_of([50000, 46368, 17711, 1, 2])]) == [[0, row, 4, 5] for row in range(count)]
+    assert (join.counted - before).tolist() == [count, count]
+
+
+def test_hits_found_before_one_record_has_very_many_are_kept() -> None:
+    join = Join(Fraction("0.3"))
+    some = ["a b"] * 40000 + ["c"] * 70000 + ["d"]
+    entered(join, some, asked=False)
+    join.keep(np.arange(len(some)), np.arange(1, len(some) + 1))
+    assert len(entered(join, ["a b"])) == 40000
+    join.keep(NONE, NONE)
+    assert entered(join, ["d", "c"]) == [[0, 110000, 1, 1], *([1, row, 1, 1] for row in range(40000, 110000))]
+
+
+def test_the_lowest_threshold_finds_all_that_have_a_word_in_common() -> None:
+    some, ratio = crowded_texts(200, 40, 30, 11), Fraction("0.000000001")
+    assert joined(some, ["s"] * len(some), ratio, 50) == brute_force(some, ["s"] * len(some), ratio)
 
 
 @pytest.mark.parametrize("threshold", ["0.5", "0.8"])

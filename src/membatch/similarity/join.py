@@ -205,12 +205,12 @@ class Join:
                 self._stamp = 1
             row, hits, meets, finds = self._probe(row)
             self._stamp += count
+            parts.append(self._found[:hits].copy())
+            total += hits
             if meets > len(self._met):
                 self._met, self._fits = np.empty(2 * meets, np.uint64), np.empty(2 * meets, np.uint8)
             if finds > len(self._found):
                 self._found = np.empty((2 * finds, 4), np.int32)
-            parts.append(self._found[:hits].copy())
-            total += hits
         return np.concatenate(parts) if parts else np.empty((0, 4), np.int32), row - first
 
     def _probe(self, row: int) -> tuple[int, int, int, int]:

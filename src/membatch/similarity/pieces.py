@@ -94,7 +94,7 @@ def taken_apart(text: str) -> Piece:
             numbers.extend(_numerals(part))
         elif part:
             _spaced(part, words, capitalised, numbers, symbols)
-            acronyms.extend(_acronyms(part))
+            acronyms.extend(word for word in _acronyms(part) if word in words)  # IS, but not in IS_ENABLED
             letters.extend(
                 word.casefold() for word in _WORD.findall(part) if len(word) == 1 and word.isupper() and word != "I"
             )

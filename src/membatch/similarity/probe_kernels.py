@@ -38,6 +38,8 @@ SEARCH = 64  # entries that can be looked at while one is searched for
 LINE, AHEAD = 8, 512  # entries that a processor reads from memory at once, and after which it reads ahead by itself
 NEAR = 16  # entries beside a guess
 _BYTE = np.uint64(0xFF)
+_LARGEST_ROW = 1 << 30  # tokens: at the lowest thresholds a row reaches farther than 32 bits do
+_BELOW_SIZE = np.uint64((1 << 40) - 1)  # what an entry for one second has below its size
 
 
 # What `found` holds of a hit, in its columns.
@@ -105,7 +107,7 @@ def _could_reach(entry, asker, numerator, denominator):
     No number in it is wider than it must be.
     """
     low, high = np.int32(min(asker.least, WIDEST)), np.int32(min(asker.most, WIDEST))
-    slack = np.int32(max(0, asker.most - WIDEST))  # by so much a row may be larger than its entry says
+    slack = np.int32(max(0, min(asker.most, _LARGEST_ROW) - WIDEST))  # so much larger than its entry says may a row be
     mine, here = np.int32(asker.size), np.int32(asker.place)
     theirs = np.int32(entry >> np.uint64(55))
     there = np.int32(entry >> np.uint64(50) & np.uint64(LAST_PLACE))
@@ -160,7 +162,7 @@ def _guess(kind, start, stop):
 @_inline
 def _run(kind, least, most, size, start, stop, slab, met, count):
     """Collect entries for one second, of those that are sorted."""
-    low, high = kind | clamped(least) << np.uint64(40), kind + ((clamped(most) + np.uint64(1)) << np.uint64(40))
+    low, high = kind | clamped(least) << np.uint64(40), kind | clamped(most) << np.uint64(40) | _BELOW_SIZE
     reach = clamped(size)
     left, right, step = _guess(kind, start, stop), _guess(kind, start, stop), NEAR
     while left > start and slab[left - 1] >= low:
@@ -168,12 +170,21 @@ def _run(kind, least, most, size, start, stop, slab, met, count):
     while right < stop and slab[right] < low:
         left, right, step = right, min(stop, right + step), 4 * step
     at = _least_at(slab, left, right, low)
-    while at < stop and slab[at] < high:
+    while at < stop and slab[at] <= high:
         if (slab[at] >> np.uint64(32) & _BYTE) >= reach:
             met[count] = slab[at]
             count += 1
         at += 1
     return count
+
+
+@_inline
+def _is_among(kind, tokens, start, stop):
+    """Return whether entries for a second token begin as those for one of tokens start..stop do."""
+    at = start
+    while at < stop and second_of(tokens[at]) != kind:
+        at += 1
+    return at < stop
 
 
 @_inline
@@ -197,8 +208,13 @@ def _meet(row, place, behind, prefix, number, rows, lists, room, count):
     low = _least_at(slab, start, for_one, clamped(asker.least) << np.uint64(55))
     high = _least_at(slab, low, for_one, (clamped(asker.most) + np.uint64(1)) << np.uint64(55))
     count = _scan(asker, low, high, slab, room, count, top, bottom)
+    asked = np.uint64(0)
     for second in range(place + 1, last + 1):
         kind, reach = second_of(rows.tokens[begin + second]), reach_of(size, second - 1, top, bottom)
+        bit = np.uint64(1) << (kind >> np.uint64(48) & np.uint64(63))
+        if asked & bit and _is_among(kind, rows.tokens, begin + place + 1, begin + second):
+            continue  # the other reaches farther; `met` has room for each entry once
+        asked |= bit
         count = _run(kind, asker.least, reach, size, for_one, tail, slab, room.met, count)
     return _scan_mixed(asker, kinds, tail, stop, slab, room, count, top, bottom)
 
