@@ -262,6 +262,13 @@ def test_a_name_in_capitals_is_no_other_name_than_itself(name: str) -> None:
     assert GUARDS["names"].judge(one, two) == "same"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("1,000 per cent", "1,000 per"), ("two une cars", "two house une cars"), ("at 3 pm", "at 3")]
+)
+def test_the_short_cut_leaves_to_the_guards_what_may_belong_to_the_word_before(one: str, other: str) -> None:
+    assert not differ_plainly(one, other)
+
+
 _KNOWN = sorted({*NUMBER_WORDS, *CONTRACTIONS, *FUNCTION_WORDS, *NEGATION, *RESERVED})
 
 

@@ -289,7 +289,7 @@ def take_out_rows(first, stop, places, rows, table):
 
 @_inline
 def _read(entry, token, rows):
-    """Return the row of an entry for all seconds, its size, and the place of the token in it."""
+    """Return the row of an entry for all seconds, its size, and the place of the token, which it has, in it."""
     row, size, place = np.int64(entry & ROW), np.int64(entry >> np.uint64(55)), np.int64(entry >> np.uint64(50)) & 31
     if size == WIDEST:
         size = size_of(row, rows)
@@ -331,7 +331,7 @@ def _split(number, token, rows, lists, old):
 def split_lists(at, which, of, rows, lists, old):
     """Split those of some lists, `of` tokens, that are not; return where room ran out.
 
-    `old` has room for the longest. Nothing in a list that was split is sorted.
+    `old` has room for the longest. What was split is to be sorted, and goes through `merge_tails` before it is probed.
     """
     for index in range(at, which.size):
         number = which[index]
@@ -351,10 +351,10 @@ def count_all(which, table, slab):
 def merge_tails(which, table, slab, tail):
     """Merge into what is sorted of some lists what follows it and is sorted by itself; `tail` has room for it."""
     for number in which:
-        start, length, left = start_of(table, number), table[number, LENGTH], table[number, SORTED] - 1
-        right, at = length - left - 2, length - 1
-        for index in range(right + 1):
-            tail[index] = slab[start + left + 1 + index]
+        start, length, is_sorted = start_of(table, number), table[number, LENGTH], table[number, SORTED]
+        for index in range(length - is_sorted):
+            tail[index] = slab[start + is_sorted + index]
+        left, right, at = is_sorted - 1, length - is_sorted - 1, length - 1
         while right >= 0:
             if left >= 0 and slab[start + left] > tail[right]:
                 slab[start + at] = slab[start + left]

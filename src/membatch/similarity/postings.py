@@ -74,6 +74,7 @@ class Postings:
 
     def keep(self, rows: Rows) -> None:
         """Let what was entered last stay for good: lists that have become long are split or sorted."""
+        # All of these are too long: `insert` notes them anew each time.
         numbers, of = self._long[: self.lists.state[GROWN]].T
         lists, places = np.unique(numbers, return_index=True)
         if not len(lists):
@@ -107,11 +108,11 @@ class Postings:
         lists[:, SORTED] = np.where(is_split, lengths, UNSPLIT)
         state[END] = ends[-1] if len(ends) else 0
         self.lists = self.lists._replace(slab=grown(self.lists.slab, int(state[END])))
-        slab, ends, longest = self.lists.slab, starts.copy(), int(np.diff(offsets[: stop + 1]).max(initial=0))
+        slab, filled, longest = self.lists.slab, starts.copy(), int(np.diff(offsets[: stop + 1]).max(initial=0))
         reaches = np.arange(longest + 1) * (rows.numerator + rows.denominator) // rows.numerator
-        fill_lists(stop, rows, self.lists, is_split, reaches, ends)
+        fill_lists(stop, rows, self.lists, is_split, reaches, filled)
         split = np.flatnonzero(is_split)
-        for start, end in zip(starts[split].tolist(), ends[split].tolist(), strict=True):
+        for start, end in zip(starts[split].tolist(), filled[split].tolist(), strict=True):
             slab[start:end].sort()  # numpy's is many times faster than what compiled loops have
         kernels.count_all(split, self.lists.table, slab)
 

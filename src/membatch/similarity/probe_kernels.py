@@ -102,10 +102,7 @@ def _verify(row, other, needed, rows):
 
 @_inline
 def _could_reach(entry, asker, numerator, denominator):
-    """Return whether an entry for all seconds is of a row that could be similar; of no branch, for many at a time.
-
-    No number in it is wider than it must be.
-    """
+    """Return whether an entry for all seconds is of a row that could be similar; of no branch, for many at a time."""
     low, high = np.int32(min(asker.least, WIDEST)), np.int32(min(asker.most, WIDEST))
     slack = np.int32(max(0, min(asker.most, _LARGEST_ROW) - WIDEST))  # so much larger than its entry says may a row be
     mine, here = np.int32(asker.size), np.int32(asker.place)

@@ -330,9 +330,8 @@ def differ_plainly(mine: str, other: str) -> bool:
         return False
     start = _common_beginning(mine, other)
     before = mine[:start].rstrip()
-    if before and before[-1].isdigit():  # what comes next may belong to it: 3 pm
-        return False
-    if before and not _PHRASE_STARTS.isdisjoint(piece_of(before[before.rfind(" ") + 1 :]).words):  # wants badly to
+    last = piece_of(before[before.rfind(" ") + 1 :])
+    if last.numbers or not _GOES_ON.isdisjoint(last.words):  # what comes next may belong to it
         return False
     left, right = mine[start:], other[start:]
     end = _common_end(left, right)
@@ -340,16 +339,16 @@ def differ_plainly(mine: str, other: str) -> bool:
 
 
 def _common_beginning(one: str, other: str) -> int:
-    """Return how many characters of whole words two texts begin with alike."""
+    """Return how many characters two texts begin with alike, up to a gap between words."""
     low, high = 0, min(len(one), len(other))
-    while low < high:  # a slice is compared in the time that one word takes
+    while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
     return low if one[low : low + 1] in _GAPS and other[low : low + 1] in _GAPS else one.rfind(" ", 0, low) + 1
 
 
 def _common_end(one: str, other: str) -> int:
-    """Return how many characters of whole words two texts end with alike."""
+    """Return how many characters two texts end with alike, from a gap between words on."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2
@@ -362,6 +361,7 @@ def _common_end(one: str, other: str) -> int:
 
 
 _GAPS: Final = ("", " ")
+_GOES_ON: Final = _PHRASE_STARTS | {"per", "por", "pour"}  # wants badly to, per cent
 _NOTHING, _CONTENT, _MUCH = 0, 1, 2
 
 
