@@ -249,7 +249,7 @@ class Loader:
     def _commit(self, batch: Batch, breaker: Breaker, number: int, origin: Origin | None) -> tuple[Plan, Tally, bool]:
         with self._clock.stage("match"):
             oldest = self._first_of_run if self._rules.only_run else MemoryKey(1)
-            hits = self._index.find(batch, self._store.fetch, oldest)
+            hits = self._index.find(batch, self._store.fetch, oldest, self._others)
             batch, self._compared = sliced(batch, 0, hits.length), hits.compared
             rows = self._store.fetch(hits.memories())
         self._isolated = self._refusals = 0

@@ -59,12 +59,17 @@ class Loaded:
         self.scores: Counter[Fraction] = Counter()
         self.fetched = 0
         self.plans = 0
+        self.first_of_run = MemoryKey(1)
+        self.others: frozenset[MemoryKey] = frozenset()
 
     def fetch(self, keys: Iterable[MemoryKey]) -> dict[MemoryKey, StoredRow]:
         return {key: self.rows[key] for key in keys}
 
     def load(self, values: list[Any], size: int) -> Loaded:
         self.first_of_run = MemoryKey(len(self.rows) + 1)
+        return self.go_on(values, size)
+
+    def go_on(self, values: list[Any], size: int) -> Loaded:
         items = [json.dumps(value).encode() for value in values]
         positions = [Position(0, number, 0) for number in range(len(items))]
         whole = self.prepare(RawBatch(items=items, positions=positions, rejected={}, skip=0, after=Checkpoint()))
@@ -75,12 +80,20 @@ class Loaded:
 
     def commit(self, batch: Batch) -> int:
         oldest = self.first_of_run if self.rules.only_run else MemoryKey(1)
-        hits = self.index.find(batch, self.fetch, oldest)
+        hits = self.index.find(batch, self.fetch, oldest, self.others)
         batch = sliced(batch, 0, hits.length)
         rows = self.fetch(hits.memories())
         self.fetched += len(rows)
         next_key = MemoryKey(len(self.rows) + 1)
-        plan = decide(batch, hits, rows, self.rules, next_key=next_key, first_of_run=self.first_of_run)
+        plan = decide(
+            batch,
+            hits,
+            rows,
+            self.rules,
+            next_key=next_key,
+            first_of_run=self.first_of_run,
+            others=self.others,
+        )
         self.take(plan)
         self.index.advance(plan)
         self.plans += 1
@@ -217,6 +230,25 @@ def flood(kind: str, count: int) -> list[dict[str, Any]]:
 def test_floods_end_as_they_do_pair_by_pair(kind: str, strategy: str) -> None:
     values = flood(kind, 900)
     one, other = (Loaded(config(strategy=strategy), crowd).load(values, 600) for crowd in (ALL, 64))
+    assert other.steps == one.steps
+    assert other.rows == one.rows
+    assert other.scores == one.scores
+    assert other.refusals == one.refusals
+
+
+@pytest.mark.parametrize("strategy", ["similar", "exact"])
+@pytest.mark.parametrize("kind", ["days", "numbers", "both"])
+def test_a_resumed_run_counts_no_memory_that_others_made_meanwhile(kind: str, strategy: str) -> None:
+    values, ends = flood(kind, 300), []
+    same_id = {**values[130], "id": "theirs", "tags": ["new"]}
+    values[130] = {**values[130], "id": "theirs"}
+    for crowd in (ALL, 5):
+        loaded = Loaded(config(strategy=strategy, against="run"), crowd).load(values[:100], 40)
+        own = len(loaded.rows)
+        loaded.go_on(values[100:200], 40)
+        loaded.others = frozenset(MemoryKey(key) for key in range(own + 1, len(loaded.rows) + 1))
+        ends.append(loaded.go_on([same_id, *values[200:]], 40))
+    one, other = ends
     assert other.steps == one.steps
     assert other.rows == one.rows
     assert other.scores == one.scores

@@ -30,12 +30,16 @@ Hashes = npt.NDArray[np.uint64]
 
 
 class Asking(NamedTuple):
-    """What is looked for: the records of a batch, which of them are open, their content hashes, the oldest memory."""
+    """What is looked for: the records of a batch, which of them are open, their content hashes; among which memories.
+
+    These are the ones from the oldest on, the others aside.
+    """
 
     batch: Batch
     open: npt.NDArray[np.bool_]
     hashes: Hashes
     oldest: int
+    others: frozenset[MemoryKey]
     fetch: Fetch
 
 
@@ -119,7 +123,7 @@ class Crowds:
         for crowd, (some, shared, members) in zip(crowds, there, strict=True):
             records.learn(some.tolist())
             records.learn(members.tolist())
-            part = Part(crowd, (some, shared), members, rule, records)
+            part = Part(crowd, (some, shared), members, rule, records, asking.others)
             if not part.is_hash:
                 part.lead(*_pairs(led, asking.hashes, some))
             parts.append(part)

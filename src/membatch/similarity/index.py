@@ -71,10 +71,16 @@ class Index:
             self._join.enter_all()
         return True
 
-    def find(self, batch: Batch, fetch: Fetch = nothing, oldest: MemoryKey = FIRST) -> Hits:
+    def find(
+        self,
+        batch: Batch,
+        fetch: Fetch = nothing,
+        oldest: MemoryKey = FIRST,
+        others: frozenset[MemoryKey] = frozenset(),
+    ) -> Hits:
         """Return the hits of a batch in the store as it is before the batch.
 
-        `fetch` returns rows of the store; only memories from `oldest` on are of interest.
+        `fetch` returns rows of the store; only memories from `oldest` on are of interest, `others` among them aside.
         """
         digests = digest_columns(batch.digests)
         ids, hashes = id_column(batch.id_hashes), hash_column(batch.content_hashes)
@@ -97,7 +103,8 @@ class Index:
             by_id=_where(holders),
             by_hash=led.by_record,
         )
-        looked = self._crowds.look(Asking(batch, open_, hashes, oldest, fetch), led, self._join, found, length)
+        asking = Asking(batch, open_, hashes, oldest, others, fetch)
+        looked = self._crowds.look(asking, led, self._join, found, length)
         if looked is not None:
             for record, more in looked.similar.items():
                 similar.setdefault(record, []).extend(more)

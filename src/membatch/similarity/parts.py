@@ -158,7 +158,13 @@ class Part:
     """
 
     def __init__(
-        self, crowd: Crowd, touching: tuple[Numbers, Numbers], members: Numbers, rule: Rule, records: Records
+        self,
+        crowd: Crowd,
+        touching: tuple[Numbers, Numbers],
+        members: Numbers,
+        rule: Rule,
+        records: Records,
+        others: frozenset[MemoryKey],
     ) -> None:
         self.is_hash = crowd.is_hash
         (self.records, self.shared), self.members = touching, members
@@ -167,6 +173,9 @@ class Part:
         self._rule = rule._replace(size=crowd.size, mask=rule.mask & ~(1 << NUMBERS) if self.is_hash else rule.mask)
         self._before = np.searchsorted(members, self.records)  # how many members of the batch come before each record
         stored, here = crowd.columns(), self._columns_here()
+        self._memories = stored.memories  # those that are no candidates among them
+        if others:
+            stored = stored._replace(memories=np.where(np.isin(stored.memories, list(others)), 0, stored.memories))
         self.stored, self._here = Members(stored, zones_of(stored)), Members(here, zones_of(here))
         self._found = self._found_here = _NOTHING  # when the batch was found
         self._first: list[tuple[str, int, int, int, int]] = []  # examples of these
@@ -210,6 +219,10 @@ class Part:
             for example in here.examples[guard, : here.exampled[guard]].tolist()
         ]
         return known, fresh, here.done, list(self._examples(stored, memories))
+
+    def has(self, memory: MemoryKey) -> bool:
+        """Return whether a stored memory is a member, be it a candidate or not."""
+        return bool((self._memories == memory).any())
 
     def pairs(self) -> int:
         """Return how many pairs were compared."""

@@ -51,7 +51,7 @@ class Refusals:
 
     def is_led(self, record: int, memory: MemoryKey) -> bool:
         """Return whether a crowd of the record's content hash has a stored memory."""
-        return any(part.is_hash and part.stored.of(memory) for part, _ in self._of.get(record, ()))
+        return any(part.is_hash and part.has(memory) for part, _ in self._of.get(record, ()))
 
     def touches(self, record: int) -> bool:
         """Return whether a record touches a crowd."""
