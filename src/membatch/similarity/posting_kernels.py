@@ -76,11 +76,17 @@ class Places(NamedTuple):
 
 
 @_inline
+def _home_of(scope, token, keys):
+    """Return the slot where a token in a scope is looked for first, and its key."""
+    key = _mixed((np.uint64(scope) << np.uint64(32)) | np.uint64(token)) | np.uint64(1)
+    return np.int64((key * _MIX) >> np.uint64(32)) & (keys.size - 1), key
+
+
+@_inline
 def slot_of(scope, token, keys):
     """Return the slot of a token in a scope, and the key to write there if it is free."""
     mask = keys.size - 1
-    key = _mixed((np.uint64(scope) << np.uint64(32)) | np.uint64(token)) | np.uint64(1)
-    slot = np.int64((key * _MIX) >> np.uint64(32)) & mask
+    slot, key = _home_of(scope, token, keys)
     while keys[slot] != key and keys[slot] != 0:
         slot = (slot + 1) & mask
     return slot, key
@@ -167,6 +173,12 @@ def place_rows(wanted, rows, lists, places):
         if not wanted[index]:
             continue
         row = places.first + index
+        if index + 1 < wanted.size:  # what the next row will ask for: with many scopes no cache holds it
+            begin, prefix = rows.offsets[row + 1], prefix_of(size_of(row + 1, rows), rows.numerator, rows.denominator)
+            for at_next in range(begin, begin + prefix):
+                slot, _ = _home_of(rows.scopes[row + 1], rows.tokens[at_next], lists.keys)
+                prefetch(lists.keys, slot)
+                prefetch(lists.numbers, slot)
         for place in range(prefix_of(size_of(row, rows), rows.numerator, rows.denominator)):
             slot, key = slot_of(rows.scopes[row], rows.tokens[rows.offsets[row] + place], lists.keys)
             if lists.keys[slot] == 0:
