@@ -91,6 +91,8 @@ class Join:
     def scope_numbers(self, scopes: list[str]) -> npt.NDArray[np.int32]:
         """Return the number of each match scope; a new one gets the next number."""
         known = self._scope_numbers
+        if scopes and scopes.count(scopes[0]) == len(scopes):
+            return np.full(len(scopes), known.setdefault(scopes[0], len(known)), np.int32)
         for scope in dict.fromkeys(scopes):
             known.setdefault(scope, len(known))
         return np.fromiter(map(known.__getitem__, scopes), np.int32, len(scopes))

@@ -221,11 +221,12 @@ def sort_rows(tokens, ends, first):
         size = values.size
         if size <= _SHORT:
             # The place of a value is how many are higher: compared without a branch, many at a time.
-            for at in range(size):
-                old[at], ranks[at] = values[at], 0
+            padded = (size + _LANES - 1) // _LANES * _LANES
+            for at in range(padded):
+                old[at], ranks[at] = values[at] if at < size else -1, 0
             for other in range(size):
                 high = old[other]
-                for at in range(size):
+                for at in range(padded):
                     ranks[at] += np.int32(old[at] < high)
             if 2 * ranks[:size].sum() == size * (size - 1):  # all different
                 for at in range(size):

@@ -23,6 +23,7 @@ _BLOCK: Final = 2_000
 _HASHES: Final = 32  # bytes, digest and content hash
 _TOKEN: Final = 8
 _MOST_MEMORIES: Final = 2**32  # the index keeps their keys in 32 bits
+_SIZE: Final = (1 << 18) - 1
 _SUPERSEDED, _STANDS = 1, 2
 
 
@@ -41,21 +42,25 @@ def fingerprint_blocks(connection: sqlite3.Connection) -> Iterator[Fingerprints]
 
 
 def _columns(count: int, packed: list[Any], ahead: int, to_bytes: Any) -> Fingerprints:
-    memories, id_hashes, states, hashes, scopes, sizes, tokens = packed
-    state = np.frombuffer(states.encode(), np.uint8) - ord("0")
+    # One number a row: its memory; 18 bits of how many tokens it has and one, 0 where they are not made yet; and two
+    # of whether its content leads to the memory no longer, or is the founder's and does.
+    facts, id_hashes, hashes, scopes, tokens = packed
+    rows = _integers(facts)
+    memories, sizes, state = rows >> 20, rows >> 2 & _SIZE, rows & 3
+    stands = state == _STANDS
     found = Fingerprints(
-        memories=_integers(memories),
+        memories=memories,
         id_hashes=_integers(id_hashes),
         superseded=state == _SUPERSEDED,
-        stands=state == _STANDS,
+        stands=stands,
         hashes=to_bytes(hashes),
         scopes=msgspec.json.decode(scopes),
-        sizes=_integers(sizes or ""),
+        sizes=sizes[stands & (sizes > 0)] - 1,
         tokens=to_bytes(tokens or b""),
         ahead=ahead,
     )
     adds_up = len(found.hashes) == _HASHES * count and len(found.tokens) == _TOKEN * int(found.sizes.sum())
-    if not adds_up or found.memories.max() >= _MOST_MEMORIES:
+    if not adds_up or memories.max() >= _MOST_MEMORIES:
         raise StoreError("the fingerprints of this store are damaged: see `membatch check`")
     return found
 

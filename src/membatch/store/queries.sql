@@ -124,12 +124,13 @@ SELECT min(rowid) FROM fingerprint WHERE rowid > ?;
 -- name: fingerprints: what leads to memories, all rows of a range in one row; ?3: bytes as hexadecimal digits
 SELECT
     count(*),
-    group_concat(CAST(memory AS INTEGER)),
+    group_concat(
+        (((min(CAST(memory AS INTEGER), 1 << 32) << 18) + ifnull(length(tokens) / 8 + 1, 0)) << 2)
+        + CASE WHEN superseded_by IS NULL THEN (founder = 1) << 1 ELSE 1 END
+    ),
     group_concat(CAST(id_hash AS INTEGER)),
-    group_concat((superseded_by IS NOT NULL) + 2 * (founder = 1 AND superseded_by IS NULL), ''),
     CAST(group_concat(CASE WHEN ?3 THEN hex(digest || content_hash) ELSE digest || content_hash END, '') AS BLOB),
     json_group_array(match_scope) FILTER (WHERE founder = 1 AND superseded_by IS NULL),
-    group_concat(length(tokens) / 8) FILTER (WHERE founder = 1 AND superseded_by IS NULL),
     CAST(
         group_concat(CASE WHEN ?3 THEN hex(tokens) ELSE tokens END, '')
         FILTER (WHERE founder = 1 AND superseded_by IS NULL)
