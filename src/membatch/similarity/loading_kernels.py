@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from membatch.similarity.kernels import _compile, bit_of, sign_rows, sort_rows
+from membatch.similarity.kernels import _allocating, _compile, bit_of, sign_rows, sort_rows
 from membatch.similarity.posting_kernels import (
     CAPACITY,
     LAST_PLACE,
@@ -33,7 +33,7 @@ def count_tokens(tokens, frequency):
         frequency[tokens[at]] += 1
 
 
-@_compile
+@_allocating
 def rank_rows(stop, tokens, offsets, rank, signatures):
     """Give the tokens of rows 0..stop their new numbers, sort and sign each row."""
     step = 256  # rows that a processor's nearest cache holds
