@@ -36,12 +36,13 @@ _KIND_OF_KEYWORD: Final = {
 }
 
 
-def schema_errors(document: dict[str, Any]) -> list[FieldError]:
-    """Return everything that the schema finds wrong with a record, up to `MOST_ERRORS`.
+def schema_errors(document: dict[str, Any], raw: bytes) -> list[FieldError]:
+    """Return everything that the schema finds wrong with a record, whose text is `raw`, up to `MOST_ERRORS`.
 
     The explainer gathers all errors before it gives the first, at a kilobyte or two each.
     """
-    looked_at = document if _items_in(document) <= _MOST_ITEMS else _cut(document)
+    most = raw.count(b",") + raw.count(b"[")  # items in all lists together, or fewer
+    looked_at = document if most <= _MOST_ITEMS or _items_in(document) <= _MOST_ITEMS else _cut(document)
     found = [_by_schema(error) for error in islice(_explainer().iter_errors(looked_at), MOST_ERRORS)]
     if looked_at is document:
         return found

@@ -11,6 +11,7 @@ import re
 import types
 import typing
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -54,6 +55,7 @@ def _all_structs(struct: Struct) -> list[Struct]:
 
 STRUCTS: Final[tuple[Struct, ...]] = tuple(_all_structs(Memory))
 NESTED: Final = {struct: nested_fields(struct) for struct in STRUCTS}
+FIELDS: Final = {struct: frozenset(struct.__struct_fields__) for struct in STRUCTS}
 CAMEL: Final = {struct: {camel(name): name for name in struct.__struct_fields__ if "_" in name} for struct in STRUCTS}
 HAS_METADATA: Final = {struct: "metadata" in struct.__struct_fields__ for struct in STRUCTS}
 
@@ -64,7 +66,7 @@ def canonical(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(struct: Struct, document: dict[str, Any], path: str, above: dict[str, Any] | None) -> dict[str, Any]:
-    fields, respelt = struct.__struct_fields__, CAMEL[struct]
+    fields, respelt, nested = FIELDS[struct], CAMEL[struct], NESTED[struct]
     result: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
     outward = unknown if HAS_METADATA[struct] or above is None else above
@@ -75,7 +77,8 @@ def _canonical(struct: Struct, document: dict[str, Any], path: str, above: dict[
             if field is None or value is not None:
                 outward[prefix + name] = value
         elif value is not None:
-            result[field] = _canonical_value(struct, field, value, prefix, outward)
+            kind = nested.get(field)
+            result[field] = value if kind is None else _canonical_part(kind, value, f"{prefix}{field}.", outward)
     if unknown:
         metadata = result.setdefault("metadata", {})
         if isinstance(metadata, dict):
@@ -83,16 +86,12 @@ def _canonical(struct: Struct, document: dict[str, Any], path: str, above: dict[
     return result
 
 
-def _canonical_value(struct: Struct, field: str, value: Any, prefix: str, outward: dict[str, Any]) -> Any:
-    nested = NESTED[struct].get(field)
-    if nested is None:
-        return value
-    path = f"{prefix}{field}."
-    if isinstance(value, dict) and not nested.is_list:
-        return _canonical(nested.type, value, path, outward)
-    if isinstance(value, list) and nested.is_list:
+def _canonical_part(kind: Nested, value: Any, path: str, outward: dict[str, Any]) -> Any:
+    if isinstance(value, dict) and not kind.is_list:
+        return _canonical(kind.type, value, path, outward)
+    if isinstance(value, list) and kind.is_list:
         return [
-            _canonical(nested.type, item, f"{path}{number}.", outward) if isinstance(item, dict) else item
+            _canonical(kind.type, item, f"{path}{number}.", outward) if isinstance(item, dict) else item
             for number, item in enumerate(value)
         ]
     return value
@@ -147,7 +146,7 @@ class Spelling:
             self._generate()
 
     def _look(self, struct: Struct, document: dict[str, Any]) -> None:
-        fields = struct.__struct_fields__
+        fields = FIELDS[struct]
         for name, value in document.items():
             unusual = name not in fields or (value is None and name in _containers(struct))
             # Others are read the slow way each time: msgspec takes no such name for a field.
@@ -183,7 +182,7 @@ class Spelling:
             else:
                 fields.append((field.name, kind | None, msgspec.field(default_factory=field.default_factory)))
         unusual: list[tuple[str, str, str | None]] = []
-        for number, name in enumerate(sorted(self._names[struct] - set(struct.__struct_fields__))):
+        for number, name in enumerate(sorted(self._names[struct] - FIELDS[struct])):
             attribute, target = f"unusual_{number}", CAMEL[struct].get(name)
             kind = Any if target is None else types_of[target] | None | msgspec.UnsetType
             fields.append((attribute, kind, UNSET))
@@ -245,6 +244,7 @@ class Spelling:
             record.metadata = add_unknown(record.metadata or {}, unknown)  # a null that was not met before
 
 
+@cache
 def _containers(struct: Struct) -> dict[str, type]:
     return {
         field.name: field.default_factory

@@ -145,7 +145,7 @@ def unreadable(raw: bytes, error: Exception) -> Invalid:
 
 def explain(document: dict[str, Any], decided: str, max_depth: int, raw: bytes) -> Invalid:
     """Return all field errors of a record in canonical names that msgspec refused with the words `decided`."""
-    found = schema_errors(document)
+    found = schema_errors(document, raw)
     errors = [error for error in found if not (error.code.endswith("-length") and error.value == '""')]
     summary = document.get("summary")
     if isinstance(summary, str) and summary.isspace() and all(error.pointer != "/summary" for error in errors):
