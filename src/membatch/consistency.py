@@ -59,27 +59,35 @@ class Invalid(NamedTuple):
 
 
 def is_plain(memory: Memory) -> bool:
-    """Return True only if nothing about a record needs to be settled; U+0000 is not looked for."""
+    """Return True only if nothing about a record needs to be settled; U+0000 is not looked for.
+
+    Every record goes through it: what few records have is looked at together, and short lists without making sets.
+    """
     if memory.summary.isspace() or memory.content == "" or memory.kind == "":
         return False
-    for time in (memory.created_at, memory.occurred_at, memory.updated_at, memory.extracted_at, memory.valid_from):
-        if time is not None and time.tzinfo is not _UTC:
-            return False
-    if memory.valid_until is not None or memory.schema_version is not None:
+    created, occurred = memory.created_at, memory.occurred_at
+    if (created is not None and created.tzinfo is not _UTC) or (occurred is not None and occurred.tzinfo is not _UTC):
         return False
-    people = memory.participants
-    if people:
-        ids = {person.id for person in people if not person.metadata}
-        if len(ids) < len(people) or (memory.subject is not None and memory.subject not in ids):
+    if memory.updated_at is not None or memory.extracted_at is not None or memory.valid_from is not None:
+        for time in (memory.updated_at, memory.extracted_at, memory.valid_from):
+            if time is not None and time.tzinfo is not _UTC:
+                return False
+    if memory.valid_until is not None or memory.schema_version is not None or memory.relationship_dynamics is not None:
+        return False
+    subject, ids = memory.subject, []
+    for person in memory.participants:
+        if person.metadata or person.id in ids:
             return False
-    elif memory.subject is not None:
+        ids.append(person.id)
+    if subject is not None and subject not in ids:
         return False
     scope, source = memory.scope, memory.source
-    if memory.relationship_dynamics is not None or scope == _NO_SCOPE or (source is not None and source == _NO_SOURCE):
+    if (scope is not None and scope == _NO_SCOPE) or (source is not None and source == _NO_SOURCE):
         return False
-    names, tags = memory.source_message_ids, memory.tags
-    if (len(names) > 1 and len(set(names)) < len(names)) or (len(tags) > 1 and len(set(tags)) < len(tags)):
-        return False
+    for values in (memory.source_message_ids, memory.tags):
+        count = len(values)
+        if count > 1 and (values[0] == values[1] if count == 2 else len(set(values)) < count):
+            return False
     for value in memory.metadata.values():
         kind = type(value)
         if kind is not str and kind is not bool and (kind is not int or not -_EXACT < value < _EXACT):
@@ -89,8 +97,9 @@ def is_plain(memory: Memory) -> bool:
         return True
     if context.temporal or (context.primary is not None and context.primary not in EMOTIONS):
         return False
-    if context.intensity is not None and context.valence is not None:
-        return abs(context.valence) <= context.intensity + 0.5
+    intensity, valence = context.intensity, context.valence
+    if intensity is not None and valence is not None:
+        return abs(valence) <= intensity + 0.5
     return context != _NO_FEELING
 
 

@@ -25,7 +25,10 @@ ID_NAMESPACE: Final = bytes.fromhex("6f4a1c0e5b7d4f0c9a3e2d8171c4be59")
 NormalText = NewType("NormalText", str)
 
 # Writes a record with all keys sorted: struct fields stand in alphabetical order already.
-encode_record = _encode = msgspec.json.Encoder(order="deterministic").encode
+_encoder = msgspec.json.Encoder(order="deterministic")
+_encode = _encoder.encode
+# Into a buffer that is kept, which takes two thirds of the time of bytes that grow.
+encode_record_into = _encoder.encode_into
 _decode = msgspec.json.decode
 # A copy of a fresh hash is had in half the time of another one.
 _fresh_sha256 = hashlib.sha256().copy

@@ -19,7 +19,7 @@ from membatch.fingerprint import (
     canonical_text,
     content_hash,
     derived_id,
-    encode_record,
+    encode_record_into,
     id_hash,
 )
 from membatch.fingerprint import digest as digest_of
@@ -215,7 +215,7 @@ class Prepare:
         id_hashes: list[bytes] = []
         texts: list[str] = []
         validator, scope_of = self._validator, self._scope_of
-        decode = validator.decoder
+        decode, encode_into, buffer = validator.decoder, encode_record_into, bytearray()
         for number, record in enumerate(found.records):
             memory, odd_numbers = None, False
             has_escapes = record.find(_BACKSLASH) >= 0
@@ -250,7 +250,8 @@ class Prepare:
                 continue
             scope = scope_of(memory)
             identity, memory.id = memory.id, None
-            encoded = encode_record(memory)
+            encode_into(memory, buffer)
+            encoded = bytes(buffer)
             digest = digest_of(memory, encoded, odd_numbers=odd_numbers)
             summary = canonical_text(memory.summary, has_controls=has_escapes)
             if identity is None:

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 from membatch.errors import SourceError
 from membatch.source.standard_input import Readable, standard_input
 
-CHUNK: Final = 1 << 20
+CHUNK: Final = 1 << 18  # a processor's second cache holds it, and the lines made of it
 COMPRESSIONS: Final = (".gz", ".zst", ".bz2", ".xz")
 
 # Real text compresses to a fiftieth; beyond both bounds together a stream is a bomb.
