@@ -130,7 +130,8 @@ class TextFacts:
             else NUMBER_WORDS.get(part, "").strip("%")
             for part in found
         ]
-        return [(number, after) for number, after in zip(numbers, [*found[1:], ""], strict=True) if number]
+        following = [*found, ""][1:]
+        return [(number, after) for number, after in zip(numbers, following, strict=True) if number]
 
     @lazy
     def opposed(self) -> list[str]:
