@@ -166,7 +166,7 @@ class _Decider:
         if holder is not None:
             return self._same_id(record, holder)
         survivor = self._merged_away.get((batch.scopes[record], batch.ids[record]))
-        if survivor is not None and digest in self._refused and self._rules.same_id != "update":
+        if survivor is not None and self._was_refused(digest) and self._rules.same_id != "update":
             whose = f"was that of a memory that a review merged into {_beginning(survivor)}"
             return self._conflict(record, whose)
         if self._rules.strategy == "memory-only":
@@ -187,7 +187,7 @@ class _Decider:
         digest = self._batch.digests[record]
         if mode == "update":
             return self._replace(record, holder)
-        if mode == "newer" and digest not in self._refused and digest not in self._refused_here:
+        if mode == "newer" and not self._was_refused(digest):
             mine = self._survivor(holder).stated.updated_at
             other = self._document(record).get("updated_at")
             if other is not None and (mine is None or merge_rules.sortable(other) > merge_rules.sortable(mine)):
@@ -200,6 +200,9 @@ class _Decider:
                         return self._absorb(record, Candidate(holder, "hash"), merged)
         theirs = _beginning(self._survivor(holder).document["summary"])
         return self._conflict(record, f"belongs to a memory that says {theirs}")
+
+    def _was_refused(self, digest: Digest) -> bool:
+        return digest in self._refused or digest in self._refused_here
 
     def _conflict(self, record: int, whose: str) -> Reject:
         digest, identity = self._batch.digests[record], self._batch.ids[record]

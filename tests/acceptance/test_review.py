@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from membatch import Config, ConfigError, Report, check, forget, history, process, retry, undo, unmerge
-from membatch.config import DedupSettings
+from membatch.config import BatchSettings, DedupSettings
 from membatch.review import accept, accept_all, open_pairs, reject
 
 from .command import lines, membatch
@@ -235,6 +235,18 @@ def test_what_was_rejected_for_an_id_stays_so_after_its_memory_was_merged_by_a_r
     assert retried is not None
     assert retried.counts.inserted == 1
     assert check(config.store).is_whole
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_what_was_rejected_in_the_same_batch_is_too_under_an_id_that_a_review_merged_away(
+    tmp_path: Path, size: int
+) -> None:
+    batch = BatchSettings(size=size, min=1)
+    config = Config(store=f"sqlite:///{tmp_path}/a.db", batch=batch, dedup=DedupSettings(threshold="0.7"))
+    load(config, *TEA[:2], {"id": "n", "summary": "New"})
+    accept(1, config=config)
+    other = {"summary": "Something else entirely"}
+    assert load(config, {**other, "id": "n"}, {**other, "id": "y"}).counts.rejected == 2
 
 
 def test_an_id_is_free_again_when_the_run_of_its_memory_is_undone(config: Config) -> None:
