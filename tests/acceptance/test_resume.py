@@ -327,6 +327,23 @@ def test_a_retry_that_died_is_resumed_exactly_once(tmp_path: Path) -> None:
     assert check(settings.store).is_whole
 
 
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_what_a_retry_refused_again_stays_so_where_it_is_resumed(tmp_path: Path, is_interrupted: bool) -> None:
+    settings = Config(store=f"sqlite:///{tmp_path}/a.db", batch=BatchSettings(size=1, min=1))
+    older = {"id": "x", "summary": "Cleo dances"}
+    process([{"id": "x", "summary": "Bo sings"}], config=settings)
+    refusing = msgspec.structs.replace(settings, dedup=DedupSettings(same_id="reject"))
+    process([older, {**older, "updated_at": "2024-01-01T00:00:00Z"}, older], config=refusing)
+    if is_interrupted:
+        with pytest.raises(DiedError):
+            retry(2, config=settings, observers=[aborts_after(1)])
+        report = resume(config=settings)
+    else:
+        report = retry(2, config=settings)
+    assert report is not None
+    assert (report.counts.merged, report.counts.rejected) == (1, 2)
+
+
 def test_a_retry_that_the_tolerance_stopped_goes_on_with_the_next_reject(tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", [{"summary": ""} for _ in range(30)])
     process(source, config=config(tmp_path / "a.db"))

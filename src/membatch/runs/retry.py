@@ -73,8 +73,8 @@ def retried(
     """Send the rejects of a retry's parent through, from batch and checkpoint on; return how it ended."""
     assert row.parent is not None, "a retry has a parent"
     number, checkpoint = after
-    forgive = frozenset(session.store.conflicting_digests())
-    loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]), forgive=forgive)
+    refused = session.store.conflicting_digests(row.run)  # what earlier runs refused gets another chance
+    loader = session.loader(row.run, MemoryKey(msgspec.json.decode(row.sources)["first_memory"]), refused=refused)
     with open_once(session.config.store) as reader:  # reads ahead while the session writes
         begun = msgspec.convert(msgspec.json.decode(row.sources)["files"], list[SourceFile])
         again = _Again(reader.rejects(row.parent, checkpoint.line - 1), row, session.batch_size, checkpoint)

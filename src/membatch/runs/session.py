@@ -13,7 +13,7 @@ from membatch.config import Config, memory_bytes
 from membatch.errors import StoreError
 from membatch.fingerprint import canonical_text
 from membatch.monitor import Clock, memory_total
-from membatch.plan import MemoryKey
+from membatch.plan import Digest, MemoryKey
 from membatch.prepare import Prepare, Tokenize
 from membatch.rebuild import rebuild
 from membatch.report import Tally
@@ -75,7 +75,7 @@ class Session:
     def prepare(self, format_name: str) -> Prepare:
         return Prepare(self.config, format_name, self.tokenize)
 
-    def loader(self, run: int, first_of_run: MemoryKey, *, forgive: frozenset[bytes] = frozenset()) -> Loader:
+    def loader(self, run: int, first_of_run: MemoryKey, *, refused: set[Digest] | None = None) -> Loader:
         others: frozenset[MemoryKey] = frozenset()
         is_resumed = first_of_run != self.store.next_key() or self.store.last_batch(run) is not None
         if self.rules.only_run and is_resumed:  # other runs may have made or removed memories meanwhile
@@ -88,7 +88,7 @@ class Session:
             run=run,
             first_of_run=first_of_run,
             others=others,
-            refused={digest for digest in self.store.conflicting_digests() if digest not in forgive},
+            refused=self.store.conflicting_digests() if refused is None else refused,
             clock=self.clock,
             sizer=self.sizer,
         )

@@ -249,8 +249,8 @@ class Store(Protocol):
     ) -> None:
         """Replace all fingerprints, and digests of rejects, and note their versions, all in one transaction."""
 
-    def conflicting_digests(self) -> set[Digest]:
-        """Return the digests of records refused because of their id, and not resolved since."""
+    def conflicting_digests(self, run: int | None = None) -> set[Digest]:
+        """Return the digests of records refused because of their id, by one run or any, and not resolved since."""
 
     def merged_away(self) -> dict[tuple[str, str], str]:
         """Return the match scope and id of each memory that a review merged, with the id of its survivor."""

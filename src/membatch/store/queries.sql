@@ -176,9 +176,9 @@ UPDATE reject SET digest = ? WHERE reject = ?;
 -- name: refused: rejects whose digest was kept
 SELECT reject, raw FROM reject WHERE digest IS NOT NULL;
 
--- name: conflicting_digests: records that were refused because their id belongs to another memory
+-- name: conflicting_digests: records that were refused, by one run or any, because their id belongs to another memory
 SELECT DISTINCT digest FROM reject JOIN batch USING (batch) JOIN run USING (run)
-WHERE code = 'id-conflict' AND resolved_by IS NULL AND run.status <> 'undone';
+WHERE code = 'id-conflict' AND resolved_by IS NULL AND run.status <> 'undone' AND run.run = coalesce(?, run.run);
 
 -- name: merged_away: the ids of memories that reviews merged into another one
 SELECT moved ->> '$.memory[2]', moved ->> '$.memory[1]', memory.id FROM merge JOIN memory USING (memory)

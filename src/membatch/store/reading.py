@@ -100,10 +100,10 @@ class Reading:
         with ours():
             return self._connection.execute(query("missing_tokens")).fetchall()
 
-    def conflicting_digests(self) -> set[Digest]:
-        """Return the digests of records refused because of their id, and not resolved since."""
+    def conflicting_digests(self, run: int | None = None) -> set[Digest]:
+        """Return the digests of records refused because of their id, by one run or any, and not resolved since."""
         with ours():
-            return {row[0] for row in self._connection.execute(query("conflicting_digests"))}
+            return {row[0] for row in self._connection.execute(query("conflicting_digests"), (run,))}
 
     def merged_away(self) -> dict[tuple[str, str], str]:
         """Return the match scope and id of each memory that a review merged, with the id of its survivor."""
