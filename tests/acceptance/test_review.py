@@ -220,6 +220,48 @@ def test_an_id_from_the_digest_that_is_taken_too_leads_to_a_further_one(config: 
     assert len(set(ids(config))) == 3
 
 
+def test_a_duplicate_that_took_the_number_of_one_that_was_undone_stays_where_it_is(config: Config) -> None:
+    load(config, *TEA[:2], {"id": "n", "summary": "New"})
+    load(config, TEA[1])
+    accept(1, config=config)
+    undo(2, store=config.store)
+    load(config, {"id": "n", "summary": "New"})
+    undo(3, store=config.store)
+    found = check(config.store)
+    assert found.is_whole, found.faults
+
+
+def test_a_pair_that_took_the_number_of_one_that_was_forgotten_stays_as_it_is(config: Config) -> None:
+    lake = "Bo {} swims in the cold blue lake behind the red house"
+    load(config, *TEA[:2], {"id": "p", "summary": lake.format("never")})
+    load(config, {"id": "d", "summary": TEA[1]["summary"].replace("black", "green")})
+    assert pairs(config) == [("o", "y"), ("y", "d")]
+    accept(1, config=config)
+    forget("d", store=config.store)
+    load(config, {"id": "q", "summary": lake.format("always")})
+    unmerge(1, store=config.store)
+    assert pairs(config) == [("o", "y"), ("p", "q")]
+
+
+def test_a_merge_is_not_taken_back_below_a_pair_held_since_under_a_key_that_was_free_again(config: Config) -> None:
+    load(config, {"id": "a", "summary": MOTHER})
+    load(config, {"id": "n", "summary": "New"}, {"id": "a2", "summary": f"{MOTHER}."})
+    forget("n", store=config.store)
+    load(config, {"id": "b", "summary": FATHER})
+    assert pairs(config) == [("a", "b")]
+    with pytest.raises(ConfigError, match="hold review 1"):
+        unmerge(1, store=config.store)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_merge_is_not_taken_back_below_a_pair_of_its_run_that_was_accepted_since(config: Config, size: int) -> None:
+    config = msgspec.structs.replace(config, batch=BatchSettings(size=size, min=1))
+    load(config, {"id": "a", "summary": MOTHER}, {"id": "a2", "summary": f"{MOTHER}."}, {"id": "b", "summary": FATHER})
+    accept(1, config=config)
+    with pytest.raises(ConfigError, match="later in its own run"):
+        unmerge(1, store=config.store, cascade=True)
+
+
 def test_what_was_rejected_for_an_id_stays_so_after_its_memory_was_merged_by_a_review(config: Config) -> None:
     other = {"id": "y", "summary": "Something else entirely"}
     load(config, *TEA[:2])

@@ -122,7 +122,6 @@ class Changes:
             "number": number,
             "fingerprints": execute(query("moved_fingerprints"), (younger,)).fetchall(),
             "merges": [row[0] for row in execute(query("moved_merges"), (younger,))],
-            "duplicates": [row[0] for row in execute(query("moved_duplicates"), (younger,))],
             "reviews": execute(query("moved_reviews"), (younger,)).fetchall(),
         }
         texts = [encode_record(value).decode() for value in (step.rules, step.conflicts, step.guards, step.reverse)]
@@ -149,7 +148,7 @@ class Changes:
         execute(query("move_duplicates"), (older, younger))
         execute(query("decide_review"), ("accepted", number, self._run, review))
         for pair, one, other, state, closed_by in moved["reviews"]:
-            first, second = sorted(older if side == younger else side for side in (one, other))
+            first, second = _followed(one, other, younger, older)
             if pair == review:
                 state, closed_by = "accepted", number
             elif state == "open" and (first == second or self._is_known(first, second, pair)):
@@ -239,11 +238,10 @@ class Changes:
             execute(query("return_fingerprint"), (younger, number, founder, id_hash, older, now))
         for merge in moved["merges"]:
             execute(query("return_merge"), (younger, merge))
-        for duplicate in moved["duplicates"]:
-            execute(query("return_duplicate"), (younger, duplicate))
-        execute(query("return_later_duplicates"), (younger, older))
+        execute(query("return_duplicates"), (younger, older))
         for review, one, other, state, closed_by in moved["reviews"]:
-            execute(query("move_review"), (one, other, state, closed_by, review))
+            there = _followed(one, other, younger, older)
+            execute(query("return_review"), (one, other, state, closed_by, review, *there))
 
     def _name(self, moved: dict[str, Any]) -> None:
         """Give a memory that came back from a review under another id its own again."""
@@ -252,6 +250,11 @@ class Changes:
         for number, _, id_hash in moved["fingerprints"]:
             if number == 0:
                 self._execute(query("rename_fingerprint"), (id_hash, younger))
+
+
+def _followed(one: int, other: int, younger: MemoryKey, older: MemoryKey) -> list[int]:
+    """Return the sides of a pair where the younger memory was merged into the older."""
+    return sorted(older if side == younger else side for side in (one, other))
 
 
 def _named(moved: dict[str, Any], identity: str, id_hash: int) -> dict[str, Any]:

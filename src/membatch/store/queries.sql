@@ -445,9 +445,6 @@ SELECT number, founder, id_hash FROM fingerprint WHERE memory = ?;
 -- name: moved_merges: its lineage
 SELECT merge FROM merge WHERE memory = ?;
 
--- name: moved_duplicates: the records that it was known for
-SELECT duplicate FROM duplicate WHERE memory = ?;
-
 -- name: moved_reviews: the pairs that name it
 SELECT review, older, younger, state, closed_by FROM review WHERE older = ?1 OR younger = ?1;
 
@@ -478,10 +475,10 @@ UPDATE fingerprint SET memory = ?, number = ?, founder = ?, id_hash = ? WHERE me
 -- name: return_merge: lineage goes back to its memory
 UPDATE merge SET memory = ? WHERE merge = ?;
 
--- name: return_duplicate: a duplicate goes back to its memory
-UPDATE duplicate SET memory = ? WHERE duplicate = ?;
+-- name: return_review: a pair goes back to its memory, if its number has not become that of another pair
+UPDATE review SET older = ?, younger = ?, state = ?, closed_by = ? WHERE review = ? AND older = ? AND younger = ?;
 
--- name: return_later_duplicates: what was known since by what a memory knows again goes with it
+-- name: return_duplicates: what was known, before or since, by what a memory knows again goes with it
 UPDATE duplicate SET memory = ?1
 WHERE memory = ?2 AND digest IN (SELECT digest FROM fingerprint WHERE memory = ?1);
 
@@ -643,7 +640,9 @@ WHERE old.merge = ?1 AND newer.merge > old.merge AND newer.unmerged_in IS NULL
 UNION ALL
 SELECT run, 'hold', 'review ' || review FROM merge AS old
 JOIN review ON older = old.memory OR younger = old.memory JOIN batch ON batch.batch = review.batch
-WHERE old.merge = ?1 AND younger >= next_memory
+WHERE old.merge = ?1 AND (review.batch > old.batch OR (review.batch = old.batch AND old.next_memory <= iif(
+    older = younger, (SELECT moved ->> '$.memory[0]' FROM merge WHERE merge = closed_by), younger
+)))
 UNION ALL
 SELECT decided_in, 'decision', 'review ' || review FROM merge AS old
 JOIN review ON older = old.memory OR younger = old.memory JOIN batch ON batch.run = decided_in
