@@ -159,11 +159,11 @@ class Prepare:
     def _convert(self, item: bytes, document: Document | None) -> list[tuple[bytes | Rejection, Converted]]:
         try:
             decoded = _decode(item)
+            if self._format.is_native:
+                return [(_encode(from_row(decoded)) if isinstance(decoded, dict) else item, _NO_NOTES)]
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             fault = unreadable(item, error)
             return [(_reject(item, fault.category, fault.code, fault.message), _NO_NOTES)]
-        if self._format.is_native:
-            return [(_encode(from_row(decoded)) if isinstance(decoded, dict) else item, _NO_NOTES)]
         document = self._with_settings(document)
         inside = None if document.is_wrapper else unwrapped(decoded, self._members)
         if inside is None:

@@ -7,6 +7,8 @@ text. An empty cell is an absent field. A JSON file may hold its records in a li
 from __future__ import annotations
 
 import json
+import math
+import re
 import typing
 from collections.abc import Iterable
 from functools import cache
@@ -26,15 +28,22 @@ def from_row(row: dict[str, Any]) -> dict[str, Any]:
     A cell that should be JSON or a number and is not stays text, so that validation can say so.
     """
     record: dict[str, Any] = {}
+    dotted: list[tuple[str, Any]] = []
     for column, cell in row.items():
         if cell is None or cell == "":
             continue
-        head = column.split(".")[0]
-        if "." in column and _kind(Memory, head) == "json":
-            _place(record, column.split("."), cell)
+        if "." in column and _kind(Memory, column.partition(".")[0]) == "json":
+            dotted.append((column, cell))
         else:
             record[column] = read_cell(cell, _kind(Memory, column))
-    return typing.cast(dict[str, Any], _with_lists(record))
+    for column, cell in dotted:
+        if not _place(record, column.split("."), cell):
+            record[column] = cell  # another column says what stands there: both are kept
+    return typing.cast(dict[str, Any], _with_lists(record)) if dotted else record
+
+
+class _Holder(dict[str, Any]):
+    """An object that dotted columns make, unlike one that a cell holds."""
 
 
 def read_cell(cell: Any, kind: str) -> Any:
@@ -46,40 +55,50 @@ def read_cell(cell: Any, kind: str) -> Any:
         return str(cell) if kind == "text" and type(cell) is int else cell
     if kind in ("text", "any"):
         return cell
-    if kind == "number":
+    if kind == "number" and _NUMBER.fullmatch(cell):
+        number = float(cell)
+        is_whole = cell.strip().isdigit() and number < _LARGEST_EXACT_INTEGER
+        return int(cell) if is_whole else number if math.isfinite(number) else cell
+    if kind == "json" and cell.lstrip()[:1] in ("[", "{"):
         try:
-            return float(cell) if not cell.strip().isdigit() else int(cell)
-        except ValueError:
-            return cell
-    if cell.lstrip()[:1] in ("[", "{"):
-        try:
-            return json.loads(cell, parse_constant=_refuse)
-        except (ValueError, RecursionError):
+            return msgspec.json.decode(cell)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return cell
     return cell
 
 
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+_NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
+_LARGEST_EXACT_INTEGER: Final = 2**53
 
 
-def _place(record: dict[str, Any], path: list[str], cell: Any) -> None:
+def _place(record: dict[str, Any], path: list[str], cell: Any) -> bool:
+    """Put a cell where its column's path leads; return whether nothing else stands there."""
     struct: type[msgspec.Struct] | None = Memory
     holder = record
     kind = "text"
     for number, name in enumerate(path):
-        if name.isdigit():
+        if _is_index(name):
             kind = "text"
         else:
             kind = _kind(struct, name) if struct is not None else "any"
             struct = _nested(struct, name)
         if number == len(path) - 1:
-            holder[name] = read_cell(cell, kind)
-        else:
-            inner = holder.get(name)
-            if not isinstance(inner, dict):
-                inner = holder[name] = {}
-            holder = inner
+            break
+        inner = holder.setdefault(name, _Holder())
+        if not isinstance(inner, dict):
+            return False
+        holder = inner
+    if path[-1] in holder:
+        return False
+    holder[path[-1]] = read_cell(cell, kind)
+    return True
+
+
+def _is_index(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) < _LONGEST_INDEX
+
+
+_LONGEST_INDEX: Final = 10
 
 
 _MEMBERS: Final = ("/memories", "/records", "/data", "/items", "/results")
@@ -87,11 +106,11 @@ _NAMES: Final = frozenset(Memory.__struct_fields__) | CAMEL[Memory].keys()
 
 
 def _with_lists(value: Any) -> Any:
-    """Return the value with each object whose names are 0, 1, 2 … turned into a list."""
+    """Return the value with each object that columns made, and whose names are 0, 1, 2 …, turned into a list."""
     if not isinstance(value, dict):
         return value
     inner = {name: _with_lists(item) for name, item in value.items()}
-    if inner and all(name.isdigit() for name in inner):
+    if isinstance(value, _Holder) and inner and all(map(_is_index, inner)):
         return [inner[name] for name in sorted(inner, key=int)]
     return inner
 
