@@ -308,3 +308,27 @@ def test_a_damaged_stream_ends_with_one_rejection(kind: str, compression: str, t
         good = [item for item in found if isinstance(item, dict)]
         assert good == values[: len(good)]
         assert found[len(good) :] in (["compression"], [] if good == values else ["compression"])
+
+
+def test_values_of_parquet_that_json_has_not_are_said_or_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def read_back(column: Any) -> list[Any]:
+        pq.write_table(pa.table({"a": column}), tmp_path / "in.parquet")
+        return items(tmp_path / "in.parquet")
+
+    assert read_back([b"text", b"\xff", None]) == [{"a": "text"}, {"a": "/w=="}, {"a": None}]
+    assert read_back([1.5, float("inf"), float("nan")]) == [{"a": 1.5}, "number-range", {"a": None}]
+    assert read_back([{"b": [float("-inf")]}, {"b": [1]}]) == ["number-range", {"a": {"b": [1]}}]
+    nanoseconds = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns", "UTC"))
+    assert read_back(nanoseconds) == [{"a": "2023-11-14T22:13:20.123456Z"}]
+
+
+def test_a_column_of_parquet_that_occurs_twice_is_refused_as_in_csv(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_arrays([pa.array(["one"]), pa.array(["two"])], names=["summary", "summary"])
+    pq.write_table(table, tmp_path / "in.parquet")
+    assert items(tmp_path / "in.parquet") == ["parquet-malformed"]

@@ -18,6 +18,7 @@ from membatch.errors import SourceError
 from membatch.plan import Checkpoint, Rejection
 from membatch.source.chunk import BYTES_PER_CHUNK, Chunk
 from membatch.source.unreadable import remainder, too_long
+from membatch.source.values import has_infinity, infinite, text_of
 
 _ROWS_PER_CHUNK = 2000
 
@@ -36,6 +37,10 @@ def read(path: str, after: Checkpoint, settings: SourceSettings) -> Iterator[Chu
         yield _broken(row, error)
         return
     with file:
+        names = file.schema_arrow.names
+        if len(set(names)) < len(names):
+            yield _broken(row, "a column name occurs twice")
+            return
         size, following = _rows_per_batch(file.metadata), 1
         for group in range(file.metadata.num_row_groups):
             at, following = following, following + file.metadata.row_group(group).num_rows
@@ -65,15 +70,46 @@ def _chunks(batch: Any, first: int, start: int, limit: int) -> Iterator[Chunk]:
         yield _chunk(_values(batch.slice(number, rows)), first + number, limit)
 
 
-def _values(batch: Any) -> list[dict[str, Any] | Exception]:
+def _values(batch: Any) -> list[dict[str, Any] | Rejection]:
     """Return the rows of a batch, or why one is none: a text that is not UTF-8, a time out of all bounds."""
     try:
-        values: list[dict[str, Any] | Exception] = batch.to_pylist()
+        values: list[dict[str, Any]] = _cast(batch).to_pylist()
     except (ValueError, OverflowError) as error:
         if batch.num_rows == 1:
-            return [error]
+            return [_no_json(error)]
         return [_values(batch.slice(number, 1))[0] for number in range(batch.num_rows)]
-    return values
+    kinds = {field.name: str(field.type) for field in batch.schema}
+    numbers = [name for name, kind in kinds.items() if "float" in kind or "double" in kind]
+    binary = [name for name, kind in kinds.items() if "binary" in kind]
+    return [_plain(row, numbers, binary) for row in values]
+
+
+def _plain(row: dict[str, Any], numbers: list[str], binary: list[str]) -> dict[str, Any] | Rejection:
+    """Return a row with its bytes as texts, or why it is none; given which columns hold numbers, and which bytes."""
+    for name in binary:
+        if type(row[name]) is bytes:
+            row[name] = text_of(row[name])
+    endless = next((name for name in numbers if has_infinity(row[name])), None)
+    return row if endless is None else infinite(row, endless)
+
+
+def _cast(batch: Any) -> Any:
+    """Return a batch with times to the microsecond, as records have them; Python knows no finer ones."""
+    import pyarrow as pa
+
+    coarser = {
+        pa.timestamp("ns"): pa.timestamp("us"),
+        pa.time64("ns"): pa.time64("us"),
+        pa.duration("ns"): pa.duration("us"),
+    }
+    fields = []
+    for field in batch.schema:
+        kind = field.type
+        if pa.types.is_timestamp(kind) and kind.unit == "ns":
+            kind = pa.timestamp("us", kind.tz)
+        fields.append(field.with_type(coarser.get(kind, kind)))
+    schema = pa.schema(fields)
+    return batch if schema.equals(batch.schema) else batch.cast(schema, safe=False)
 
 
 def _rows_per_batch(metadata: Any) -> int:
@@ -83,27 +119,30 @@ def _rows_per_batch(metadata: Any) -> int:
     return min(_ROWS_PER_CHUNK, max(1, BYTES_PER_CHUNK // max(1, longest)))
 
 
-def _chunk(rows: list[dict[str, Any] | Exception], first: int, limit: int) -> Chunk:
+def _chunk(rows: list[dict[str, Any] | Rejection], first: int, limit: int) -> Chunk:
     items: list[bytes] = []
     rejected: dict[int, Rejection] = {}
     for number, row in enumerate(rows):
-        item = row if isinstance(row, Exception) else _encoded(row)
-        if isinstance(item, Exception):
-            rejected[number] = remainder("parquet-malformed", f"the row cannot be written as JSON: {item}")
-            item = b""
-        if len(item) > limit:
-            rejected[number] = too_long(item, len(item), hashlib.sha256(item).hexdigest(), limit)
+        item = row if isinstance(row, Rejection) else _encoded(row)
+        if isinstance(item, bytes) and len(item) > limit:
+            item = too_long(item, len(item), hashlib.sha256(item).hexdigest(), limit)
+        if isinstance(item, Rejection):
+            rejected[number] = item
             item = b""
         items.append(item)
     lines = list(range(first, first + len(rows)))
     return Chunk(items, lines, None, rejected, first + len(rows), 0)
 
 
-def _encoded(row: dict[str, Any]) -> bytes | Exception:
+def _encoded(row: dict[str, Any]) -> bytes | Rejection:
     try:
         return msgspec.json.encode(row, enc_hook=str)
     except (TypeError, ValueError, RecursionError) as error:
-        return error
+        return _no_json(error)
+
+
+def _no_json(error: Exception) -> Rejection:
+    return remainder("parquet-malformed", f"the row cannot be written as JSON: {error}")
 
 
 def _damaged(row: int, following: int, error: Exception | str) -> Chunk:

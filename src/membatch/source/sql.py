@@ -29,6 +29,7 @@ from membatch.source.chunk import BYTES_PER_CHUNK, Chunk
 from membatch.source.selection import Selection
 from membatch.source.stream import Unreadable
 from membatch.source.unreadable import remainder, too_long
+from membatch.source.values import has_infinity, infinite, text_of
 
 ROWS_PER_PAGE: Final = 2000
 _OPTIONS: Final = ("table", "query", "order")
@@ -242,7 +243,7 @@ class _Pages:
 
     def _item(self, cells: tuple[Any, ...]) -> bytes | Rejection:
         columns = self._database.columns
-        row = dict(zip(columns, map(_plain, cells), strict=True))
+        row = {name: text_of(cell) if type(cell) is bytes else cell for name, cell in zip(columns, cells, strict=True)}
         try:
             item = msgspec.json.encode(row)
         except UnicodeEncodeError:
@@ -252,12 +253,8 @@ class _Pages:
             )
         if len(item) > self._limit:
             return too_long(item, len(item), hashlib.sha256(item).hexdigest(), self._limit)
-        endless = [name for name, cell in row.items() if type(cell) is float and not math.isfinite(cell)]
-        if endless:
-            raw = json.dumps(row, ensure_ascii=False).encode()
-            message = f"the column {endless[0]} is infinite"
-            return Rejection(category="source", code="number-range", message=message, raw=raw)
-        return item
+        endless = next((name for name, cell in row.items() if has_infinity(cell)), None)
+        return item if endless is None else infinite(row, endless)
 
 
 def _can_be_kept(key: Any) -> bool:
@@ -268,19 +265,3 @@ def _can_be_kept(key: Any) -> bool:
         except UnicodeEncodeError:
             return False
     return not isinstance(key, bytes) and (not isinstance(key, float) or math.isfinite(key))
-
-
-def _plain(cell: Any) -> Any:
-    """Return a cell as JSON has it: bytes are the text that they spell, else base64."""
-    if type(cell) is not bytes:
-        return cell
-    try:
-        text = cell.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    return text if "\0" not in text else _base64(cell)
-
-
-def _base64(data: bytes) -> str:
-    text: str = msgspec.to_builtins(data)
-    return text
