@@ -136,12 +136,15 @@ def _write_csv(rows: Rows, stream: BinaryIO) -> int:
 
     text: TextIO = io.TextIOWrapper(stream, "utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     count = 0
     for identity, record in rows:
         cells = _cells(identity, record)
-        row = [cells.get(name) for name in COLUMNS]
-        writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
+        row = [guarded(cell) if isinstance(cell, str) else cell for cell in map(cells.get, COLUMNS)]
+        # The other one leaves a carriage return without quotes, unless Python is of a late version.
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (quoting if has_return else writer).writerow(row)
         count += 1
     text.flush()
     text.detach()  # type: ignore[attr-defined]

@@ -76,3 +76,12 @@ def test_what_was_written_is_a_duplicate_when_it_is_loaded(suffix: str, tmp_path
     config = Config(store=f"sqlite:///{tmp_path / 'a.db'}")
     process([record], config=config)
     assert process(output, config=config).counts.duplicates == 1
+
+
+@pytest.mark.parametrize("text", ["a\rb", "\r", "a\r\nb", "a\nb", 'a"b', "a,b", "'=a", "\u2028"])
+def test_text_that_csv_could_divide_is_read_back_whole(text: str, tmp_path: Path) -> None:
+    record = {"id": text, "summary": f"Anna {text} Tom", "kind": text, "scope": {"user_id": text}}
+    convert([record], tmp_path / "out.csv")
+    config = Config(store=f"sqlite:///{tmp_path / 'a.db'}")
+    process([record], config=config)
+    assert process(tmp_path / "out.csv", config=config).counts.duplicates == 1
