@@ -71,6 +71,16 @@ def test_a_broken_first_line_costs_itself_only(first: bytes, tmp_path: Path) -> 
     assert (report["counts"]["inserted"], report["counts"]["rejected"]) == (1, 1)
 
 
+@pytest.mark.parametrize("cut", ["]", "}", "3"])
+def test_of_a_damaged_wrapper_on_a_line_the_whole_items_are_read_as_from_a_file(cut: str, tmp_path: Path) -> None:
+    text = json.dumps({"results": [MEM0, OTHER, {**MEM0, "id": "3"}]}).rpartition(cut)[0].encode()
+    (tmp_path / "in.json").write_bytes(text)
+    from_file = report_of(membatch("validate", "in.json", "--json", folder=tmp_path))
+    piped = report_of(membatch("validate", "-", "--json", folder=tmp_path, stdin=text))
+    assert piped["counts"] == from_file["counts"]
+    assert piped["counts"]["valid"] >= 2
+
+
 TABLE = "summary,confidence\n" + "".join(f'"Anna saw bird {number}, again",0.9\n' for number in range(12))
 
 

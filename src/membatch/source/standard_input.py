@@ -76,8 +76,8 @@ def is_document(first: bytes = b"", following: bytes = b"") -> bool:
         return text[:1] == b"["
     if _is_whole(text):
         return not following.strip()
-    if len(first) >= _LONGEST_LINE:
-        return True
+    if len(first) >= _LONGEST_LINE or not following.strip():
+        return True  # of a document on one line that is damaged, the items that are whole are read
     if text[-1:] not in (b"{", b"[", b",", b":"):
         return False
     return _innermost(text) == b"[" or not _is_whole(following.strip())
