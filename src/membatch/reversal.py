@@ -121,15 +121,18 @@ def _in_the_way(opened: Store, row: OneMerge, merge: int, cascade: bool) -> list
 def _with_followers(opened: Store, rows: dict[int, RunRow], runs: list[int]) -> tuple[list[int], list[Blocker]]:
     """Return runs with all that name their memories later, those with the highest numbers first, and what these did.
 
-    A run that was resumed may name the memories of one with a higher number.
+    A run that was resumed may name the memories of one with a higher number. Of a run that is found no more is asked:
+    each decision of a review is a run.
     """
     there = [run for run in sorted(rows) if rows[run].status != "undone" and rows[run].kind not in _ABSENT_KINDS]
-    chosen = list(runs)
+    chosen, known = list(runs), set(runs)
     found: list[Blocker] = []
     for one in chosen:  # it grows
-        blockers = opened.blockers(one, [other for other in there if other != one and other not in runs])
+        blockers = opened.blockers(one, [other for other in there if other not in known])
         found.extend(blockers)
-        chosen.extend(sorted({blocker.run for blocker in blockers} - {*chosen}))
+        new = {blocker.run for blocker in blockers}
+        chosen.extend(sorted(new))
+        known |= new
     return sorted(chosen, reverse=True), found
 
 
