@@ -113,6 +113,7 @@ class _Decider:
         self._by_digest: dict[Digest, MemoryKey] = {}
         self._by_id: dict[tuple[str, str], MemoryKey] = {}
         self._by_hash: dict[ContentHash, list[MemoryKey]] = {}
+        self._hashes: dict[MemoryKey, list[ContentHash]] = {}  # the same, the other way
         self._founded: dict[int, MemoryKey] = {}  # record -> the memory whose founder it is
         self._founder: dict[MemoryKey, int] = {}  # the same, the other way
         self._replaced: set[MemoryKey] = set()
@@ -368,9 +369,11 @@ class _Decider:
         """Let the content hash of a record lead to a memory, unless it is known by what was found that it does."""
         if self._is_in_crowd_of_hash(record, memory):
             return
-        keys = self._by_hash.setdefault(self._batch.content_hashes[record], [])
+        content_hash = self._batch.content_hashes[record]
+        keys = self._by_hash.setdefault(content_hash, [])
         if memory not in keys:
             keys.append(memory)
+            self._hashes.setdefault(memory, []).append(content_hash)
 
     def _is_in_crowd_of_hash(self, record: int, memory: MemoryKey) -> bool:
         """Return whether a memory is in the crowd of a record's content hash, where that has one."""
@@ -417,9 +420,8 @@ class _Decider:
         document: dict[str, Any] = self._document(record)
         survivor.become(_decode(self._batch.records[record]))
         self._facts.pop(memory, None)
-        for keys in self._by_hash.values():
-            if memory in keys:
-                keys.remove(memory)
+        for content_hash in self._hashes.pop(memory, ()):
+            self._by_hash[content_hash].remove(memory)
         self._replaced.add(memory)
         self._ends = self._refusing is not None
         self._founded.pop(self._founder.pop(memory, -1), None)

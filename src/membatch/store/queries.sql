@@ -516,9 +516,8 @@ WHERE number <> 0 AND NOT EXISTS (
 
 -- name: check_duplicates: duplicates of a record that their memory does not know
 SELECT 'duplicate ' || duplicate FROM duplicate
-WHERE NOT EXISTS (
-    SELECT 1 FROM fingerprint
-    WHERE fingerprint.memory = duplicate.memory AND fingerprint.digest = duplicate.digest
+WHERE (memory, digest) NOT IN (
+    SELECT memory, digest FROM fingerprint WHERE memory IN (SELECT memory FROM duplicate)
 );
 
 -- name: check_reviews: pairs that are none, open ones that were decided

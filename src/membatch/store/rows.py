@@ -100,7 +100,9 @@ class _Writer:
         self._patches: dict[MemoryKey, list[Operation]] = {}
         self._stated: dict[MemoryKey, str | None] = {}
         self._absorbed: dict[MemoryKey, list[list[Any]]] = {}  # fingerprints
+        self._put_aside: dict[MemoryKey, int] = {}  # how many of these the last replacement left behind
         self._new_reviews: list[list[Any]] = []
+        self._open: dict[MemoryKey, list[list[Any]]] = {}  # those of a memory that no replacement has closed
         self._has_tokens = bool(batch.tokens)
 
     def write(self, plan: Plan) -> Rows:
@@ -171,12 +173,14 @@ class _Writer:
         )
         fingerprints = self._absorbed.setdefault(memory, [])
         if step.replaces:
-            self._rows.superseded.append((number, memory))
-            self._rows.closed.append((number, memory, memory))
-            for row in fingerprints:
-                row[3] = row[3] or number
-            for row in self._new_reviews:
-                if memory in row[:2] and row[-1] is None:
+            if memory not in self._put_aside:  # the first leaves nothing that is stored to a later one
+                self._rows.superseded.append((number, memory))
+                self._rows.closed.append((number, memory, memory))
+            for row in fingerprints[self._put_aside.get(memory, 0) :]:
+                row[3] = number
+            self._put_aside[memory] = len(fingerprints)
+            for row in self._open.pop(memory, ()):
+                if row[-1] is None:  # the other memory of the pair may have been replaced before
                     row[-2:] = ["closed", number]
         scope = tokens = None
         if step.replaces and self._has_tokens:
@@ -197,6 +201,8 @@ class _Writer:
             None,
         ]
         self._new_reviews.append(row)
+        for memory in (step.memory, step.key):
+            self._open.setdefault(memory, []).append(row)
 
     def _reject(self, step: Reject) -> None:
         why = step.rejection
