@@ -41,7 +41,7 @@ _NO: Final = Rank(1, 1, 0)
 _AT_FIRST: Final = 1 << 14  # pairs for which there is room
 _NO_LED: Final = Led(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
 _KINDS: Final = (np.int64, np.int32, np.int64, np.int32, np.int32)  # of what is noted of a changed member
-_MOST_PAIRS: Final = 1 << 20  # left to be judged, of one batch; past that it is decided in parts
+_MOST_PAIRS: Final = 1 << 18  # left to be judged, of one batch; past that it is decided in parts
 Numbers = npt.NDArray[np.int64]
 _decode = msgspec.json.decode
 
