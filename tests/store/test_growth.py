@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
-from membatch import Config, check, process, undo
+import pytest
+
+from membatch import Config, ConfigError, check, process, undo
 from membatch.config import BatchSettings, DedupSettings
-from membatch.review import accept_all, open_pairs
+from membatch.review import accept, accept_all, open_pairs
+from membatch.store.queries import query
 
 
 def test_lineage_grows_by_the_same_bytes_with_each_merge(tmp_path: Path) -> None:
@@ -78,3 +84,106 @@ def test_accepting_many_pairs_leaves_the_store_as_one_by_one_and_can_be_undone(t
     ).fetchone()
     connection.close()
     assert indexes == (5,)  # what a change needed is gone with it
+
+
+def lines_of(work: Callable[[], object]) -> int:
+    """Return how many lines of membatch some work executes, loops and all."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        if event == "call" and "membatch" not in frame.f_code.co_filename:
+            return None
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def statements_of(work: Callable[[], object]) -> int:
+    """Return how many statements some work executes."""
+    count = 0
+
+    def profile(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event == "c_call" and argument.__name__ == "execute"
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_what_an_update_by_id_takes_does_not_grow_with_those_before_it(tmp_path: Path) -> None:
+    def load(updates: int) -> None:
+        records: list[dict[str, object]] = [
+            {
+                "id": "a",
+                "summary": f"Anna saw bird {number}",
+                "updated_at": f"2024-01-01T{number // 60:02}:00:{number % 60:02}Z",
+            }
+            for number in range(updates)
+        ]
+        config = Config(store=f"sqlite:///{tmp_path}/{updates}.db", dedup=DedupSettings(strategy="exact"))
+        assert process(records, config=config).counts.merged == updates - 1
+        assert check(config.store).is_whole
+
+    load(20)  # imports what is imported once
+    few, many = (lines_of(lambda updates=updates: load(updates)) for updates in (150, 600))  # type: ignore[misc]
+    assert many < 5 * few
+
+
+def test_a_check_of_duplicates_looks_not_through_all_that_led_to_their_memory(tmp_path: Path) -> None:
+    def steps(merges: int) -> int:
+        path = tmp_path / f"{merges}.db"
+        config = Config(store=f"sqlite:///{path}", dedup=DedupSettings(strategy="exact"))
+        records: list[dict[str, object]] = [
+            {"summary": "Anna moved to Oslo", "source_message_ids": [f"m-{number}"]} for number in range(merges)
+        ]
+        process(records, config=config)
+        assert process(records, config=config).counts.duplicates == merges
+        connection, count = sqlite3.connect(path), 0
+
+        def one_more() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        connection.set_progress_handler(one_more, 100)  # instructions of SQLite
+        assert connection.execute(query("check_duplicates")).fetchall() == []
+        connection.execute("UPDATE duplicate SET memory = 2 WHERE duplicate = 1")
+        assert connection.execute(query("check_duplicates")).fetchall() == [("duplicate 1",)]
+        connection.close()
+        return count
+
+    assert steps(2000) < 6 * steps(500)
+
+
+def test_what_an_undo_asks_does_not_grow_with_the_square_of_the_runs(tmp_path: Path) -> None:
+    def statements(pairs: int) -> int:
+        config = Config(store=f"sqlite:///{tmp_path}/{pairs}.db")
+        told = [f"on day {day} my {who} wrote me a letter" for day in range(pairs) for who in ("mother", "father")]
+        process([{"summary": summary} for summary in told], config=config)
+        for number in range(1, pairs + 1):
+            accept(number, config=config)
+
+        def ask() -> None:
+            with pytest.raises(ConfigError, match="use --cascade"):
+                undo(1, store=config.store)
+
+        count = statements_of(ask)
+        undo(1, store=config.store, cascade=True)
+        assert check(config.store).is_whole
+        return count
+
+    few, many = statements(6), statements(24)
+    assert many < 5 * few
