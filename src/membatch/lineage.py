@@ -57,6 +57,7 @@ class _Past:
             if row.moved_merges is not None and row.unmerged_in is None:
                 moved[row.merge] = set(msgspec.json.decode(row.moved_merges))
         theirs = set().union(*moved.values())
+        numbered = {row.merge: row for row in merges}
         state = msgspec.json.decode(record)
         founder: Document | None = None  # the last record that replaced the memory whole is its founder
         origins = _Origins(msgspec.json.decode(record))
@@ -72,7 +73,7 @@ class _Past:
                 if row.replaces and founder is None:
                     founder = entry["record"]
             if row.merge in moved and row.moved_memory is not None:
-                own = [other for other in merges if other.merge in moved[row.merge]]
+                own = [numbered[number] for number in sorted(moved[row.merge]) if number in numbered]
                 entry |= self.of(row.moved_memory, row.moved_batch, row.record, own)
             entries.append(entry)
         return {

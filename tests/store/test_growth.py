@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from membatch import Config, ConfigError, check, process, undo
+from membatch import Config, ConfigError, check, history, process, undo
 from membatch.config import BatchSettings, DedupSettings
 from membatch.review import accept, accept_all, open_pairs
 from membatch.store.queries import query
@@ -187,3 +187,20 @@ def test_what_an_undo_asks_does_not_grow_with_the_square_of_the_runs(tmp_path: P
 
     few, many = statements(6), statements(24)
     assert many < 5 * few
+
+
+def test_a_history_looks_not_at_all_merges_for_each_that_a_review_made(tmp_path: Path) -> None:
+    def lines(pairs: int) -> int:
+        config = Config(store=f"sqlite:///{tmp_path}/{pairs}.db")
+        words = [chr(97 + number // 26) + chr(97 + number % 26) * 3 for number in range(pairs + 1)]
+        told = [f"on that day my {word} wrote me a very long letter about the old red house" for word in words]
+        records: list[dict[str, object]] = [{"id": f"r{n}", "summary": summary} for n, summary in enumerate(told)]
+        assert process(records, config=config).counts.held == pairs
+        assert accept_all("substitution", "0.8", config=config) == (2, pairs)
+        found: list[dict[str, Any]] = []
+        count = lines_of(lambda: found.append(history("r0", store=config.store)))
+        assert len(found[0]["merges"]) == pairs
+        return count
+
+    lines(2)  # imports what is imported once
+    assert lines(160) < 5 * lines(40)

@@ -408,11 +408,12 @@ SELECT
 FROM merge JOIN batch USING (batch) WHERE memory = ? ORDER BY merge;
 
 -- name: unmerged_from: the merges whose taking back made a memory, or made it stand alone again
+SELECT merge, unmerged_in, memory.id
+FROM batch CROSS JOIN run USING (run) CROSS JOIN merge ON unmerged_in = run JOIN memory ON memory.memory = merge.memory
+WHERE batch.batch = coalesce(?2, (SELECT batch FROM memory WHERE memory = ?1)) AND run.kind = 'unmerge'
+UNION
 SELECT merge, unmerged_in, memory.id FROM merge JOIN memory USING (memory)
-WHERE unmerged_in = (
-    SELECT run FROM batch WHERE batch = coalesce(?2, (SELECT batch FROM memory WHERE memory = ?1))
-)
-OR (moved IS NOT NULL AND moved ->> '$.memory[0]' = ?1 AND unmerged_in IS NOT NULL)
+WHERE moved IS NOT NULL AND moved ->> '$.memory[0]' = ?1 AND unmerged_in IS NOT NULL
 ORDER BY merge;
 
 -- name: beginnings: how the summaries of memories begin, given as a JSON array, and in which run each was made
