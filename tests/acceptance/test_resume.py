@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from membatch import Config, ConfigError, Report, SourceError, check, process, resume, retry, undo, unmerge
+from membatch import Config, ConfigError, Report, SourceError, check, forget, process, resume, retry, undo, unmerge
 from membatch.config import BatchSettings, DedupSettings, ToleranceSettings
 from membatch.plan import Plan
 from tests.laws.data import memory_data
@@ -353,6 +353,25 @@ def test_a_retry_that_the_tolerance_stopped_goes_on_with_the_next_reject(tmp_pat
     report = resume(config=config(tmp_path / "a.db", max_errors=100))
     assert report is not None
     assert (report.status, report.counts.read, report.counts.rejected) == ("done", 30, 30)
+
+
+def test_a_retry_that_goes_on_tries_a_reject_that_took_the_number_of_one_forgotten(tmp_path: Path) -> None:
+    updating = looking_at_its_own(tmp_path)
+    updating = msgspec.structs.replace(updating, dedup=DedupSettings(same_id="update"))
+    refusing = msgspec.structs.replace(updating, dedup=DedupSettings(same_id="reject"))
+    texts = [("x", "Bo sings"), ("y", "Tom swims"), ("x", "Cleo dances"), ("y", "Nine red cars"), ("x", "Eve draws")]
+    source = lines(tmp_path / "in.jsonl", *({"id": name, "summary": text} for name, text in texts))
+    with pytest.raises(DiedError):
+        process(source, config=refusing, observers=[aborts_after(4)])
+    with pytest.raises(DiedError):
+        retry(1, config=updating, observers=[aborts_after(2)])
+    forget("y", store=updating.store)  # and with it the latest reject
+    resume(1, config=refusing)
+    report = resume(2, config=updating)
+    assert report is not None
+    assert (report.status, report.counts.read, report.counts.merged) == ("done", 3, 3)
+    assert retry(1, config=updating) is None
+    assert check(updating.store).is_whole
 
 
 def test_a_retry_that_goes_on_takes_records_for_what_they_are(tmp_path: Path) -> None:

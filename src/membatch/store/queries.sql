@@ -192,6 +192,12 @@ RETURNING run;
 -- name: finish_run: how a change ended
 UPDATE run SET status = ?, finished_at = ?, summary = ? WHERE run = ?;
 
+-- name: rewind_retries: a run goes on: what it rejects may take numbers that its open retries have passed, of rejects gone
+UPDATE batch SET checkpoint = json_set(checkpoint, '$.line', gone.first, '$.index', 0)
+FROM (SELECT coalesce(max(reject), 0) + 1 AS first FROM reject) AS gone
+WHERE run IN (SELECT run FROM run WHERE parent = ? AND kind = 'retry' AND status NOT IN ('done', 'undone'))
+AND checkpoint ->> '$.line' >= gone.first;
+
 -- name: reopen_run: an interrupted run goes on
 UPDATE run SET status = 'running', finished_at = NULL, config = ? WHERE run = ?;
 

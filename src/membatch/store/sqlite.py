@@ -312,6 +312,7 @@ class SqliteStore(Reading):
         """Let an interrupted run go on."""
         with self._block():
             self._connection.execute(query("reopen_run"), (config, run))
+            self._connection.execute(query("rewind_retries"), (run,))
             self._connection.execute(query("set_meta"), (LIVE_RUN, str(run)))
 
     def finish_run(self, run: int, status: str, summary: str) -> None:
