@@ -34,7 +34,8 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     """Where a record was read: the number of its source, line or row (from 1), byte offset, index in the item.
 
     Of a JSON file, `inside` says whether it stands in an array, which cannot be seen from there on; of a database,
-    `reached` says how far it had been read before this row.
+    `reached` says how far it had been read before this row; of a reject that is retried, which one it is, and which
+    index its first record has.
     """
 
     source: int

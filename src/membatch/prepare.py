@@ -148,7 +148,7 @@ class Prepare:
             except Exception as error:
                 records = [(unforeseen(item, error), _NO_NOTES)]
             for index in range(raw.skip if number == 0 else 0, len(records)):
-                here = position if index == 0 else msgspec.structs.replace(position, index=index)
+                here = position if index == 0 else msgspec.structs.replace(position, index=position.index + index)
                 record, notes = records[index]
                 if self._format.is_native:  # a rejection keeps the row itself, else the record that the format made
                     found.add(here, record, item, ROW)

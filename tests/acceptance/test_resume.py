@@ -374,6 +374,26 @@ def test_a_retry_that_goes_on_tries_a_reject_that_took_the_number_of_one_forgott
     assert check(updating.store).is_whole
 
 
+@pytest.mark.parametrize("batches", [None, 1, 2, 4])
+def test_rejects_of_one_line_that_give_several_records_each_are_retried_whole(
+    tmp_path: Path, batches: int | None
+) -> None:
+    sample = Path(__file__).parent.parent / "formats" / "data" / "chatgpt" / "conversations.json"
+    (conversation,) = json.loads(sample.read_text("utf-8"))
+    source = lines(tmp_path / "in.jsonl", {"results": [conversation, {**conversation, "title": "again"}]})
+    settings = msgspec.structs.replace(config(tmp_path / "a.db"), batch=BatchSettings(size=2, min=1))
+    assert process(source, config=settings, format="mem0").counts.rejected == 2
+    if batches is None:
+        report = retry(1, config=settings, format="chatgpt")
+    else:
+        with pytest.raises(DiedError):
+            retry(1, config=settings, format="chatgpt", observers=[aborts_after(batches)])
+        report = resume(config=settings)
+    assert report is not None
+    assert (report.counts.read, report.counts.rejected) == (12, 0)
+    assert retry(1, config=settings) is None
+
+
 def test_a_retry_that_goes_on_takes_records_for_what_they_are(tmp_path: Path) -> None:
     # A row of a table may hold numbers as texts and texts as numbers, a record may not.
     bad: list[dict[str, Any]] = [

@@ -9,7 +9,7 @@ import msgspec
 from membatch.config import Config, hide_password, to_plain
 from membatch.errors import ConfigError
 from membatch.layout import Document
-from membatch.plan import Batch, Checkpoint, MemoryKey, Plan, Position, RawBatch, Reject
+from membatch.plan import Batch, Checkpoint, MemoryKey, Plan, Position, RawBatch, Reached, Reject
 from membatch.prepare import ROW, Prepare
 from membatch.report import Report
 from membatch.report.tally import Tally
@@ -109,15 +109,14 @@ def _as_before(stored: str, given: Config) -> Config:
 class _Again:
     """The rejects of a run on their way through again; knows which record came from which reject.
 
-    Its checkpoints say, in `line`, which reject comes next, in `index` how many of its records are done.
+    Positions are those in the run's sources; several rejects may stand in one item of these, and give several records
+    each, so that `reached` says which reject a record came from, and which index its first one has. Checkpoints say,
+    in `line`, which reject comes next, in `index` how many of its records are done.
     """
 
     def __init__(self, rejects: Iterator[RejectRow], row: RunRow, size: Callable[[], int], after: Checkpoint) -> None:
         self._rejects, self._format, self._size = rejects, row.format, size
         self._first, self._skip = after.line, after.index
-        # Record -> reject, which of its records it is; of the batch in hand, and of the one that is made ahead.
-        self._origins: dict[Position, tuple[int, int]] = {}
-        self._latest: dict[Position, tuple[int, int]] = {}
 
     def batches(self, prepare: Callable[[str], Prepare], documents: dict[int, Document]) -> Iterator[Batch]:
         """Yield the rejects as prepared batches, each with its format; documents are those of the run's sources."""
@@ -128,16 +127,14 @@ class _Again:
                 ready[name] = prepare(name)
             raw = RawBatch(
                 items=[item.raw for item in some],
-                positions=[Position(item.source, item.line, item.offset, item.item_index) for item in some],
+                positions=[_position(item) for item in some],
                 rejected={},
                 skip=self._skip if some[0].reject == self._first else 0,
                 after=Checkpoint(),
                 flat=is_flat,
                 documents=documents,
             )
-            batch = ready[name](raw)
-            self._note(batch, raw, [item.reject for item in some])
-            yield batch
+            yield ready[name](raw)
 
     def _groups(self) -> Iterator[list[RejectRow]]:
         some: list[RejectRow] = []
@@ -159,26 +156,25 @@ class _Again:
     def _kind(self, reject: RejectRow) -> tuple[str, bool]:
         return (self._format, True) if reject.format == ROW else (reject.format or self._format, False)
 
-    def _note(self, batch: Batch, raw: RawBatch, numbers: list[int]) -> None:
-        """Note of each record which reject it came from: the first one of an item stands where the item does."""
-        made: dict[Position, tuple[int, int]] = {}
-        item, record = (0, raw.skip - 1) if raw.skip else (-1, -1)
-        for position in batch.positions:
-            if item + 1 < len(numbers) and position == raw.positions[item + 1]:
-                item, record = item + 1, 0
-            else:
-                record += 1
-            made[position] = (numbers[item], record)
-        self._origins, self._latest = self._latest | made, made
-
     def resolved(self, plan: Plan) -> list[int]:
         """Return the rejects whose first record the plan brings in."""
-        found = [
-            self._origins[plan.batch.positions[step.record]] for step in plan.steps if not isinstance(step, Reject)
-        ]
+        found = [_origin(plan.batch.positions[step.record]) for step in plan.steps if not isinstance(step, Reject)]
         return [reject for reject, record in found if record == 0]
 
     def checkpoint(self, plan: Plan) -> Checkpoint:
         """Return where the retry goes on after the plan: in the reject of its last record, after that record."""
-        reject, record = self._origins[plan.batch.positions[len(plan.steps) - 1]]
+        reject, record = _origin(plan.batch.positions[len(plan.steps) - 1])
         return Checkpoint(line=reject, index=record + 1)
+
+
+def _position(item: RejectRow) -> Position:
+    reached = Reached(item.reject, item.item_index)
+    return Position(item.source, item.line, item.offset, item.item_index, reached=reached)
+
+
+def _origin(position: Position) -> tuple[int, int]:
+    """Return the reject that a record came from, and which of its records it is."""
+    reached = position.reached
+    assert reached is not None, "a retry reads rejects only"
+    assert isinstance(reached.key, int), "which have numbers"
+    return reached.key, position.index - reached.count
