@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from membatch import Config, check, process
+from membatch import Config, StoreError, check, process
 from membatch.config import BatchSettings
 from tests.laws.data import config, memory_data
 
@@ -175,6 +175,17 @@ def transactions(path: Path, way: str) -> int:
 def test_the_row_that_the_database_names_spares_the_bisection(tmp_path: Path) -> None:
     assert transactions(tmp_path / "a.db", "ABORT") < 9  # of which six write
     assert transactions(tmp_path / "b.db", "ROLLBACK") > 11  # nothing can be asked of what has rolled back
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_dry_run_that_the_database_rolls_back_whole_says_so_and_leaves_nothing(size: int, tmp_path: Path) -> None:
+    settings = refusing(tmp_path / "a.db", "memory", "ROLLBACK")
+    settings = msgspec.structs.replace(settings, batch=BatchSettings(size=size, min=1))
+    before = memory_data(tmp_path / "a.db")
+    with pytest.raises(StoreError, match=r"the whole dry run .*no poison here"):
+        process([{"summary": text} for text in ("tea", "poison", "cake")], config=settings, dry_run=True)
+    assert memory_data(tmp_path / "a.db") == before
+    assert check(settings.store).is_whole
 
 
 def test_a_table_that_is_missing_is_no_records_fault(tmp_path: Path) -> None:

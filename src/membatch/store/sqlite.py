@@ -258,7 +258,10 @@ class SqliteStore(Reading):
                 self._check_lease()
                 yield
                 execute(commit)
-            except BaseException:
+            except BaseException as error:
+                if self._dry_run and isinstance(error, RefusedError) and not self._connection.in_transaction:
+                    message = f"the database rolled back the whole dry run where it refused a row: {error}"
+                    raise StoreError(f"{message}: what comes after cannot be foretold") from error
                 self._roll_back(rollback)
                 raise
 
