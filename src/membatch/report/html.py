@@ -217,7 +217,7 @@ def _records(report: Report) -> list[Html]:
     mean = quality["confidence"]["mean"]
     share = percent(emotions["with_context"] / examined)
     return [
-        Html(f"<p>{text(plural(examined, 'record'))} of {report.counts.read:,} were looked at.</p>"),
+        Html(f"<p>Looked at: {examined:,} of {text(plural(report.counts.read, 'record'))}.</p>"),
         grid(
             figure(
                 "Fields that records lack",
