@@ -38,8 +38,9 @@ def test_cell_that_nests_too_deep_is_refused(more: dict[str, str], tmp_path: Pat
     assert converted(tmp_path, {"summary": "Anna", "metadata": cell, **more}) == ([], {"too-deep": 1})
 
 
-def test_object_in_a_cell_stays_one_whatever_its_names(tmp_path: Path) -> None:
-    records, _ = converted(tmp_path, {"summary": "Anna", "metadata": '{"0": "a", "b": {"0": "c", "1": "d"}}'})
+@pytest.mark.parametrize("more", [{}, {"scope.user_id": "u"}])
+def test_object_in_a_cell_stays_one_whatever_its_names(more: dict[str, str], tmp_path: Path) -> None:
+    records, _ = converted(tmp_path, {"summary": "Anna", "metadata": '{"0": "a", "b": {"0": "c", "1": "d"}}', **more})
     assert records[0]["metadata"] == {"0": "a", "b": {"0": "c", "1": "d"}}
 
 
