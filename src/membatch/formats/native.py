@@ -19,7 +19,7 @@ import msgspec
 from membatch.formats.declare import Converted, Format
 from membatch.layout import Document, Layout, Sample
 from membatch.memory import Memory
-from membatch.spelling import CAMEL, NESTED, STRUCTS
+from membatch.spelling import CAMEL, FIELDS, NESTED, STRUCTS
 
 
 def from_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ _LONGEST_INDEX: Final = 10
 
 
 _MEMBERS: Final = ("/memories", "/records", "/data", "/items", "/results")
-_NAMES: Final = frozenset(Memory.__struct_fields__) | CAMEL[Memory].keys()
+_NAMES: Final = FIELDS[Memory] | CAMEL[Memory].keys()
 
 
 def _with_lists(value: Any) -> Any:
@@ -118,7 +118,7 @@ def _with_lists(value: Any) -> Any:
 @cache
 def _kind(struct: type[msgspec.Struct], name: str) -> str:
     name = CAMEL[struct].get(name, name)
-    if name not in struct.__struct_fields__:
+    if name not in FIELDS[struct]:
         return "any"
     schema = msgspec.json.schema(struct)
     own = schema["$defs"][struct.__name__]["properties"][name]

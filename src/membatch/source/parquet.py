@@ -97,11 +97,7 @@ def _cast(batch: Any) -> Any:
     """Return a batch with times to the microsecond, as records have them; Python knows no finer ones."""
     import pyarrow as pa
 
-    coarser = {
-        pa.timestamp("ns"): pa.timestamp("us"),
-        pa.time64("ns"): pa.time64("us"),
-        pa.duration("ns"): pa.duration("us"),
-    }
+    coarser = {pa.time64("ns"): pa.time64("us"), pa.duration("ns"): pa.duration("us")}
     fields = []
     for field in batch.schema:
         kind = field.type
