@@ -98,7 +98,8 @@ def test_blocks_go_on_behind_what_an_undone_run_has_left(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "damage", ["digest = x'00'", "tokens = x'0011'", "content_hash = zeroblob(17)", "memory = 5000000000"]
+    "damage",
+    ["digest = x'00'", "tokens = x'0011'", "content_hash = zeroblob(17)", "memory = 5000000000", "memory = '?'"],
 )
 def test_damaged_fingerprints_are_told(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "memories.db"

@@ -23,7 +23,7 @@ _BLOCK: Final = 2_000
 _HASHES: Final = 32  # bytes, digest and content hash
 _TOKEN: Final = 8
 _MOST_MEMORIES: Final = 2**32  # the index keeps their keys in 32 bits
-_SIZE: Final = (1 << 18) - 1
+_SIZE: Final = (1 << 17) - 1
 _SUPERSEDED, _STANDS = 1, 2
 
 
@@ -32,21 +32,26 @@ def fingerprint_blocks(connection: sqlite3.Connection) -> Iterator[Fingerprints]
     execute = connection.execute
     with ours():
         (as_bytes,) = execute(query("appends_bytes")).fetchone()
-        (ahead,) = execute(query("count_fingerprints")).fetchone()
+        ahead, newest = execute(query("count_fingerprints")).fetchone()
+        if ahead and not 0 < newest < _MOST_MEMORIES:
+            raise _damaged()
         size, last = _BLOCK if as_bytes else _BLOCK // 2, 0
         while (first := execute(query("next_fingerprint"), (last,)).fetchone()[0]) is not None:
             last = first + size - 1
-            count, *packed = execute(query("fingerprints"), (first, last, not as_bytes)).fetchone()
-            yield _columns(count, packed, ahead, bytes if as_bytes else _from_digits)
+            count, *packed, scope, other = execute(query("fingerprints"), (first, last, not as_bytes)).fetchone()
+            scopes = [scope]  # mostly a block has one, and not to list it for each row is a tenth of the time
+            if scope != other:
+                scopes = msgspec.json.decode(execute(query("fingerprint_scopes"), (first, last)).fetchone()[0])
+            yield _columns(count, packed, scopes, ahead, bytes if as_bytes else _from_digits)
             ahead -= count
 
 
-def _columns(count: int, packed: list[Any], ahead: int, to_bytes: Any) -> Fingerprints:
-    # One number a row: its memory; 18 bits of how many tokens it has and one, 0 where they are not made yet; and two
+def _columns(count: int, packed: list[Any], scopes: list[str], ahead: int, to_bytes: Any) -> Fingerprints:
+    # One number a row: its memory; 17 bits of how many tokens it has and one, 0 where they are not made yet; and three
     # of whether its content leads to the memory no longer, or is the founder's and does.
-    facts, id_hashes, hashes, scopes, tokens = packed
+    facts, id_hashes, hashes, tokens = packed
     rows = _integers(facts)
-    memories, sizes, state = rows >> 20, rows >> 2 & _SIZE, rows & 3
+    memories, sizes, state = rows >> 20, rows >> 3 & _SIZE, rows & 7
     stands = state == _STANDS
     found = Fingerprints(
         memories=memories,
@@ -54,15 +59,18 @@ def _columns(count: int, packed: list[Any], ahead: int, to_bytes: Any) -> Finger
         superseded=state == _SUPERSEDED,
         stands=stands,
         hashes=to_bytes(hashes),
-        scopes=msgspec.json.decode(scopes),
+        scopes=scopes * int(stands.sum()) if len(scopes) == 1 else scopes,
         sizes=sizes[stands & (sizes > 0)] - 1,
         tokens=to_bytes(tokens or b""),
         ahead=ahead,
     )
-    adds_up = len(found.hashes) == _HASHES * count and len(found.tokens) == _TOKEN * int(found.sizes.sum())
-    if not adds_up or memories.max() >= _MOST_MEMORIES:
-        raise StoreError("the fingerprints of this store are damaged: see `membatch check`")
+    if len(found.hashes) != _HASHES * count or len(found.tokens) != _TOKEN * int(found.sizes.sum()):
+        raise _damaged()
     return found
+
+
+def _damaged() -> StoreError:
+    return StoreError("the fingerprints of this store are damaged: see `membatch check`")
 
 
 def _integers(text: str) -> npt.NDArray[np.int64]:

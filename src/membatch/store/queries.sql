@@ -115,8 +115,8 @@ SELECT CAST(group_concat(bytes, '') AS BLOB) = x'00ffd8d8c361d8d8' FROM (
     SELECT x'00ffd8d8' AS bytes UNION ALL SELECT x'c361d8d8'
 );
 
--- name: count_fingerprints: how many records lead to memories
-SELECT count(*) FROM fingerprint;
+-- name: count_fingerprints: how many records lead to memories, and the last of these
+SELECT count(*), CAST((SELECT max(memory) FROM fingerprint) AS INTEGER) FROM fingerprint;
 
 -- name: next_fingerprint: where fingerprints go on
 SELECT min(rowid) FROM fingerprint WHERE rowid > ?;
@@ -125,18 +125,23 @@ SELECT min(rowid) FROM fingerprint WHERE rowid > ?;
 SELECT
     count(*),
     group_concat(
-        (((min(CAST(memory AS INTEGER), 1 << 32) << 18) + ifnull(length(tokens) / 8 + 1, 0)) << 2)
-        + CASE WHEN superseded_by IS NULL THEN (founder = 1) << 1 ELSE 1 END
+        (memory << 20)
+        + iif(superseded_by IS NULL AND founder = 1, ifnull(length(tokens) + 10, 2), superseded_by IS NOT NULL)
     ),
     group_concat(CAST(id_hash AS INTEGER)),
     CAST(group_concat(CASE WHEN ?3 THEN hex(digest || content_hash) ELSE digest || content_hash END, '') AS BLOB),
-    json_group_array(match_scope) FILTER (WHERE founder = 1 AND superseded_by IS NULL),
     CAST(
         group_concat(CASE WHEN ?3 THEN hex(tokens) ELSE tokens END, '')
         FILTER (WHERE founder = 1 AND superseded_by IS NULL)
         AS BLOB
-    )
+    ),
+    min(match_scope),
+    max(match_scope)
 FROM fingerprint WHERE rowid BETWEEN ?1 AND ?2;
+
+-- name: fingerprint_scopes: the match scopes of a range whose rows have several
+SELECT json_group_array(match_scope) FROM fingerprint
+WHERE rowid BETWEEN ? AND ? AND founder = 1 AND superseded_by IS NULL;
 
 -- name: fingerprints_of: all that leads to one memory
 SELECT
