@@ -116,6 +116,7 @@ class _Decider:
         self._hashes: dict[MemoryKey, list[ContentHash]] = {}  # the same, the other way
         self._founded: dict[int, MemoryKey] = {}  # record -> the memory whose founder it is
         self._founder: dict[MemoryKey, int] = {}  # the same, the other way
+        self._alike: dict[int, list[MemoryKey]] = {}  # record -> memories that it founded, or later ones that say it
         self._replaced: set[MemoryKey] = set()
         self._survivors: dict[MemoryKey, merge.Survivor] = {}
         self._facts: dict[MemoryKey, guards.Facts] = {}
@@ -303,13 +304,14 @@ class _Decider:
         found = []
         for hit in hits:
             if hit.memory:
-                key = None if hit.memory in self._replaced else hit.memory
+                keys = [] if hit.memory in self._replaced else [hit.memory]
             else:
-                key = self._founded.get(hit.record)
-            if key is not None and self._may_absorb(key):
-                self._count_score(record, (hit.shared, hit.union))
-                if key not in led_to and not self._is_in_crowd_of_hash(record, key):
-                    found.append(Candidate(key, "similar", hit.shared, hit.union))
+                keys = self._alike.get(hit.record, [])
+            for key in keys:
+                if self._may_absorb(key):
+                    self._count_score(record, (hit.shared, hit.union))
+                    if key not in led_to and not self._is_in_crowd_of_hash(record, key):
+                        found.append(Candidate(key, "similar", hit.shared, hit.union))
         if len(found) > 1:
             # Quotients of integers this small order as the fractions do, and equal ones are equal.
             found.sort(key=lambda candidate: (-candidate.shared / candidate.union, candidate.memory))
@@ -358,12 +360,16 @@ class _Decider:
         self._next_key = MemoryKey(key + 1)
         self._by_digest[batch.digests[record]] = key
         self._by_id[batch.scopes[record], batch.ids[record]] = key
-        self._founded[record] = key
-        self._founder[key] = record
+        self._make_founder(record, key)
         if self._refusing is not None:
             self._refusing.found(record, key)
         self._add_led(record, key)
         return key
+
+    def _make_founder(self, record: int, memory: MemoryKey) -> None:
+        self._founded[record] = memory
+        self._founder[memory] = record
+        self._alike.setdefault(self._hits.first_alike.get(record, record), []).append(memory)
 
     def _add_led(self, record: int, memory: MemoryKey) -> None:
         """Let the content hash of a record lead to a memory, unless it is known by what was found that it does."""
@@ -374,6 +380,7 @@ class _Decider:
         if memory not in keys:
             keys.append(memory)
             self._hashes.setdefault(memory, []).append(content_hash)
+            self._ends = self._ends or len(keys) == self._hits.crowd
 
     def _is_in_crowd_of_hash(self, record: int, memory: MemoryKey) -> bool:
         """Return whether a memory is in the crowd of a record's content hash, where that has one."""
@@ -392,7 +399,8 @@ class _Decider:
         self._lead(record, memory)
         if self._refusing is not None:
             founder = self._founder.get(memory)
-            self._ends = self._refusing.must_end(record, memory, founder, survivor.document)
+            must_end = self._refusing.must_end(record, memory, founder, survivor.document)
+            self._ends = self._ends or must_end
         return Merge(
             record=record,
             memory=memory,
@@ -424,9 +432,11 @@ class _Decider:
             self._by_hash[content_hash].remove(memory)
         self._replaced.add(memory)
         self._ends = self._refusing is not None
-        self._founded.pop(self._founder.pop(memory, -1), None)
-        self._founded[record] = memory
-        self._founder[memory] = record
+        founder = self._founder.pop(memory, None)
+        if founder is not None:
+            del self._founded[founder]
+            self._alike[self._hits.first_alike.get(founder, founder)].remove(memory)
+        self._make_founder(record, memory)
         self._lead(record, memory)
         return Merge(
             record=record,

@@ -235,6 +235,10 @@ class Hits(msgspec.Struct, kw_only=True):
     alone: bytes = b""
     # Of records whose content hash leads to very many memories: earlier ones of the batch that has the same hash.
     here_by_hash: dict[int, list[int]] = {}
+    # Of records that say what an earlier one of the batch says: the first that says so. Similar ones name that for all.
+    first_alike: dict[int, int] = {}
+    # How many memories of the batch one content hash may lead to before it has to be looked at anew; 0 for any number.
+    crowd: int = 0
     refusing: Refusing | None = None
     compared: int = 0  # pairs of token sets that were compared
     length: int = 0  # how many records of the batch are covered; a flood of hits covers a part only

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -191,3 +192,42 @@ def test_a_history_looks_not_at_all_merges_for_each_that_a_review_made(tmp_path:
 
     lines(2)  # imports what is imported once
     assert lines(160) < 5 * lines(40)
+
+
+@pytest.mark.parametrize("strategy", ["exact", "similar"])
+def test_what_repeats_of_similar_texts_take_does_not_grow_with_the_square_of_a_batch(
+    strategy: Literal["exact", "similar"], tmp_path: Path
+) -> None:
+    words = ["bread", "apples", "cheese", "soup", "eggs"]
+
+    def load(count: int) -> None:
+        records = [
+            {
+                "summary": f"the user said that they really like to eat {words[number % 5]} for breakfast each day",
+                "metadata": {"seen": number},
+            }
+            for number in range(count)
+        ]
+        url = f"sqlite:///{tmp_path}/{count}.db"
+        config = Config(store=url, batch=BatchSettings(size=count), dedup=DedupSettings(strategy=strategy))
+        assert process(iter(records), config=config).counts.merged == count - 5
+
+    load(5)  # imports what is imported once
+    few, many = (lines_of(lambda count=count: load(count)) for count in (400, 1600))  # type: ignore[misc]
+    assert many < 5 * few
+
+
+def test_what_one_text_on_many_days_takes_does_not_grow_with_the_square_of_a_batch(tmp_path: Path) -> None:
+    def load(count: int) -> None:
+        first = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+        records = [
+            {"summary": "I had a headache", "occurred_at": (first + number * dt.timedelta(days=2)).isoformat()}
+            for number in range(count)
+        ]
+        url = f"sqlite:///{tmp_path}/{count}.db"
+        config = Config(store=url, batch=BatchSettings(size=count), dedup=DedupSettings(strategy="exact"))
+        assert process(iter(records), config=config).counts.inserted == count
+
+    load(70)  # imports what is imported once
+    few, many = (lines_of(lambda count=count: load(count)) for count in (400, 1600))  # type: ignore[misc]
+    assert many < 6 * few

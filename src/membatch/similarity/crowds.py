@@ -67,7 +67,7 @@ class Crowds:
 
     def __init__(self, known: Known, lowest: Fraction, guards: Mapping[str, GuardRow], least: int) -> None:
         self.mask = mask_of(guards)
-        self._known, self._least, self._lowest = known, least, lowest
+        self._known, self.least, self._lowest = known, least, lowest
         self._whos = Whos()
         self._of_hash: dict[int, Crowd] = {}
         self._changed = np.empty(0, np.int64)  # memories that merges have changed
@@ -76,11 +76,7 @@ class Crowds:
         """Return where the content hashes of records lead; `heads` are the newest rows that have them, or -1."""
         by_record: dict[int, list[MemoryKey]] = {}
         crowds: dict[int, Crowd] = {}
-        many: set[int] = set(self._of_hash)
-        if self.mask:
-            values, counts = np.unique(hashes[open_], return_counts=True)
-            many.update(values[counts >= self._least].tolist())
-        records = np.flatnonzero(open_ & (np.isin(hashes, list(many)) | (heads >= 0)))
+        records = np.flatnonzero(open_ & (heads >= 0))
         for record, value, head in zip(
             records.tolist(), hashes[records].tolist(), heads[records].tolist(), strict=True
         ):
@@ -89,7 +85,7 @@ class Crowds:
             crowd = self._of_hash.get(value)
             if crowd is None:
                 led_to = self._known.founding(head)
-                if not self.mask or (len(led_to) < self._least and value not in many):
+                if not self.mask or len(led_to) < self.least:
                     if led_to:
                         by_record[record] = [memory for memory, _ in led_to]
                     continue

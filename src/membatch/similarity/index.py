@@ -89,9 +89,11 @@ class Index:
         open_[list(batch.rejections)] = False
         holders = np.where(open_, self._known.by_id(ids), 0)
         heads = np.where(open_, self._known.by_hash(hashes), -1)
-        similar, compared, found = self._similar(batch, open_)
+        firsts = _firsts(hashes, open_)
+        similar, compared, found = self._similar(batch, open_, firsts != np.arange(len(batch)))
         length = len(batch) if found is None else found.length
         led = self._crowds.led(heads, hashes, open_)
+        hidden = [] if found is None else np.flatnonzero(found.hidden).tolist()
         alone = open_ & (holders == 0) & (heads < 0)
         for column in (digests[:, 0], ids, hashes):
             alone &= _occurs_once(column)
@@ -102,6 +104,8 @@ class Index:
             by_digest=_where(known),
             by_id=_where(holders),
             by_hash=led.by_record,
+            first_alike=dict(zip(hidden, firsts[hidden].tolist(), strict=True)),
+            crowd=self._crowds.least if self._crowds.mask else 0,
         )
         asking = Asking(batch, open_, hashes, oldest, others, fetch)
         looked = self._crowds.look(asking, led, self._join, found, length)
@@ -119,13 +123,13 @@ class Index:
         return hits
 
     def _similar(
-        self, batch: Batch, wanted: npt.NDArray[np.bool_]
+        self, batch: Batch, wanted: npt.NDArray[np.bool_], repeats: npt.NDArray[np.bool_]
     ) -> tuple[dict[int, list[Similar]], int, Found | None]:
         join = self._join
         if join is None:
             return {}, 0, None
         before = int(join.counted[1])
-        found = join.find(batch.tokens, join.scope_numbers(batch.scopes), wanted)
+        found = join.find(batch.tokens, join.scope_numbers(batch.scopes), wanted, repeats)
         similar: dict[int, list[Similar]] = {}
         founders = join.founders
         for record, row, shared, union in found.hits.tolist():
@@ -187,6 +191,14 @@ class Index:
 def _where(memories: npt.NDArray[np.int64]) -> dict[int, MemoryKey]:
     records = np.flatnonzero(memories)
     return dict(zip(records.tolist(), memories[records].tolist(), strict=True))
+
+
+def _firsts(hashes: npt.NDArray[np.uint64], open_: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return, for each record, the first open one with its content hash; itself where it is not open."""
+    firsts, records = np.arange(len(hashes)), np.flatnonzero(open_)
+    _, first, inverse = np.unique(hashes[records], return_index=True, return_inverse=True)
+    firsts[records] = records[first[inverse]]
+    return firsts
 
 
 def _occurs_once(column: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

@@ -31,19 +31,21 @@ _MOST_EXPECTED: Final = 64  # tokens a row, for which room is made before they c
 
 
 _NOTHING: Final = np.empty(0, np.int64)
+_NONE: Final = np.empty(0, np.bool_)
 
 
 class Found(NamedTuple):
     """Hits as an array (n, 4) of record, row, shared, union; `length` records of the batch are covered.
 
     What crowds have to do with the batch is left to whoever knows their facts: `touches` has rows counted from the
-    batch's first, and `crowds` the crowd of each record, -1 for none.
+    batch's first, and `crowds` the crowd of each record, -1 for none. `hidden` are the repeats that no hit names.
     """
 
     hits: npt.NDArray[np.int32]
     length: int
     touches: Touches = Touches(_NOTHING, _NOTHING, _NOTHING)
     crowds: npt.NDArray[np.int64] = _NOTHING
+    hidden: npt.NDArray[np.bool_] = _NONE
 
 
 def _no_hashes(memories: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
@@ -79,7 +81,8 @@ class Join:
         self._stamp = 1  # each look-up has a number of its own, by which `seen` knows what it has met
         self._numbering = Numbering()
         self._postings = Postings()
-        self._wanted = np.empty(0, np.bool_)  # of the batch in hand
+        # Of the batch in hand: what is looked for, and what is not to be found, as an earlier record says the same.
+        self._wanted = self._hidden = _NONE
         self._met, self._fits = np.empty(_ROOM, np.uint64), np.empty(_ROOM, np.uint8)
         self._found = np.empty((_ROOM, 4), np.int32)
         self._scope_numbers: dict[str, int] = {}
@@ -97,8 +100,17 @@ class Join:
             known.setdefault(scope, len(known))
         return np.fromiter(map(known.__getitem__, scopes), np.int32, len(scopes))
 
-    def find(self, tokens: list[bytes], scopes: npt.NDArray[np.int32], wanted: npt.NDArray[np.bool_]) -> Found:
-        """Enter a batch for its time, and return what is similar to its wanted records."""
+    def find(
+        self,
+        tokens: list[bytes],
+        scopes: npt.NDArray[np.int32],
+        wanted: npt.NDArray[np.bool_],
+        repeats: npt.NDArray[np.bool_] = _NONE,
+    ) -> Found:
+        """Enter a batch for its time, and return what is similar to its wanted records.
+
+        `repeats` have the tokens and the scope of an earlier record: no hit names them, but those in crowds.
+        """
         first, count = self._size, len(tokens)
         is_first = not len(self._numbering)
         self._append(np.frombuffer(b"".join(tokens), np.uint64), np.fromiter(map(len, tokens), np.int64) // 8, scopes)
@@ -108,9 +120,9 @@ class Join:
         kernels.sort_rows(self._tokens, self._offsets[first + 1 : first + count + 1], int(self._offsets[first]))
         kernels.sign_rows(first, first + count, self._tokens, self._offsets, self._signatures)
         self._batch = count
-        self._alive[first : first + count] = wanted
+        self._wanted, self._hidden = wanted, repeats if len(repeats) else np.zeros(count, np.bool_)
+        self._alive[first : first + count] = wanted & ~self._hidden
         self._crowds = self._known_crowds(wanted)
-        self._wanted = wanted
         self._postings.take(first, wanted, self._joined())
         self._postings.insert(first, first + count, self._joined())
         before = self.counted.copy()
@@ -123,7 +135,7 @@ class Join:
         if self.families.crowds:
             touches = self.families.touched(first + np.flatnonzero(wanted[:length]), self._rows())
             touches = touches._replace(rows=touches.rows - first)
-        return Found(hits, length, touches, self._crowds)
+        return Found(hits, length, touches, self._crowds, self._hidden & (self._crowds < 0))
 
     def digits(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """Return, for the records of the batch in hand, their sizes, and their tokens with a digit with the starts."""
@@ -177,7 +189,9 @@ class Join:
     def _regroup(self, keys: npt.NDArray[np.uint64]) -> None:
         """Make crowds of all founders and records that have some keys."""
         self._take_out()
-        rows = np.flatnonzero(self._alive[: self._size + self._batch])
+        there = self._alive[: self._size + self._batch].copy()
+        there[self._size :] |= self._hidden
+        rows = np.flatnonzero(there)
         of_rows = self.families.keys_of(rows, self._rows())
         first = np.searchsorted(rows, self._size)
         is_there = np.isin(of_rows, keys)
@@ -235,8 +249,8 @@ class Join:
         `hashes` are the content hashes of the batch's records.
         """
         first = self._size
-        crowds = self._crowds[records]
-        if len(records) == self._batch and self._wanted.all() and (crowds < 0).all():  # they stand as they are
+        crowds, entered = self._crowds[records], self._wanted & ~self._hidden
+        if len(records) == self._batch and entered.all() and (crowds < 0).all():  # they stand as they are
             self._memories[first : first + self._batch][records] = memories
             self._size, self._batch = first + self._batch, 0
             self._postings.keep(self._joined())
@@ -251,7 +265,7 @@ class Join:
         stays[records[crowds < 0]] = True
         self._narrow(stays)
         self._memories[first : self._size] = memories[crowds < 0]
-        if self._wanted[stays].all():
+        if entered[stays].all():
             self._postings.narrow(stays)
         else:
             self._postings.take(first, np.ones(self._size - first, np.bool_), self._joined())
