@@ -1,11 +1,13 @@
-"""The worst cases of matching: every earlier founder is a hit that a guard refuses. Cost against the Zipf cost.
+"""The worst cases of matching: very many texts are alike. Cost against the Zipf cost.
 
     python benchmarks/floods.py --count 20000
 
 days: one text, each record on another day (`when` refuses). numbers: "<n> bpm" for each n (`numbers` refuses).
-Both in one match scope, as whole loads into a new store, beside as many Zipf-worded records; and for the join alone,
-which finds the hits and refuses none. Each in a process of its own, CPU time, stopped at `--limit` seconds. The
-number of hits grows with the square of the count, so that the ratio at one size says nothing of another.
+repeats: 100 texts which differ in a word, told again and again with other metadata; a repeat merges. words: each text
+differs in a word (`substitution` is unsure), which is judged pair by pair. All in one match scope, as whole loads into
+a new store, beside as many Zipf-worded records; and for the join alone, which finds the hits and refuses none. Each in
+a process of its own, CPU time, stopped at `--limit` seconds. The number of hits grows with the square of the count, so
+that the ratio at one size says nothing of another.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from typing import Any
 import numpy as np
 from matching_truth import texts
 
+from membatch import Report
+
 BATCH = 10_000
 FIRST_DAY = dt.datetime(1750, 1, 1, tzinfo=dt.UTC)
 
@@ -37,8 +41,19 @@ def records(case: str, count: int) -> Iterator[dict[str, Any]]:
     elif case == "numbers":
         for number in range(count):
             yield {"summary": f"the resting heart rate of the patient was {number} bpm in the morning"}
+    elif case in ("repeats", "words"):
+        for number in range(count):
+            word = _word(number % 100 if case == "repeats" else number)
+            text = f"the user told the assistant that they really like to eat {word} for breakfast in the morning"
+            yield {"summary": text, "metadata": {"number": number}}
     else:
         yield from ({"summary": text} for text in texts(count, templated=False, near=0.0))
+
+
+def _word(number: int) -> str:
+    """Return a word for each number, no inflection of another."""
+    syllables = [f"{consonant}{vowel}" for consonant in "bdfgklmnpr" for vowel in "aeiou"]
+    return "".join(syllables[number // 50**place % 50] for place in range(4)) + "k"
 
 
 def loaded(case: str, count: int) -> dict[str, float]:
@@ -50,7 +65,12 @@ def loaded(case: str, count: int) -> dict[str, float]:
         process(some[:3], store=f"sqlite:///{folder}/warm.db")
         begun = time.process_time()
         report = process(some, store=f"sqlite:///{folder}/flood.db")
-        return {"seconds": time.process_time() - begun, "inserted": report.counts.inserted}
+        return {"seconds": time.process_time() - begun, **_ends(report)}
+
+
+def _ends(report: Report) -> dict[str, int]:
+    counts = {name: getattr(report.counts, name) for name in ("inserted", "merged", "held")}
+    return {name: count for name, count in counts.items() if count}
 
 
 def joined(case: str, count: int) -> dict[str, float]:
@@ -71,6 +91,7 @@ def joined(case: str, count: int) -> dict[str, float]:
 
 
 WAYS = {"load": loaded, "join": joined}
+CASES = {"load": ("zipf", "days", "numbers", "repeats", "words"), "join": ("zipf", "days", "numbers")}
 
 
 def in_own_process(way: str, case: str, arguments: argparse.Namespace) -> dict[str, float] | None:
@@ -98,7 +119,7 @@ def main() -> None:
     print(f"{arguments.count:,} records\n\n| | case | CPU µs a record | times Zipf | found |\n|---|---|---|---|---|")
     for way in WAYS:
         usual = 0.0
-        for case in ("zipf", "days", "numbers"):
+        for case in CASES[way]:
             found = in_own_process(way, case, arguments)
             if found is None:
                 print(f"| {way} | {case} | stopped after {arguments.limit:.0f} s | | |", flush=True)

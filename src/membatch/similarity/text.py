@@ -99,6 +99,11 @@ class TextFacts:
         return frozenset(self.words)
 
     @lazy
+    def accented(self) -> frozenset[str]:
+        """Words that are not ASCII, casefolded."""
+        return _NOBODY if self._text.isascii() else frozenset([word for word in self.words if not word.isascii()])
+
+    @lazy
     def numbers(self) -> frozenset[str]:
         """Signed numbers, dates, amounts, number words, codes."""
         found = frozenset([number for piece in self._pieces for number in piece.numbers])
