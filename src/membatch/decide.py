@@ -275,7 +275,7 @@ class _Decider:
             if len(kept) < _EXAMPLES:
                 kept.append(example)
 
-    def _count_score(self, record: int, score: tuple[int, int], amount: int = 1) -> None:
+    def _count_score(self, record: int, score: tuple[int, int], amount: int) -> None:
         scores = self._scores.setdefault(record, {})
         scores[score] = scores.get(score, 0) + amount
 
@@ -301,7 +301,9 @@ class _Decider:
 
     def _similar(self, record: int, hits: list[Similar], led_to: set[MemoryKey]) -> list[Candidate]:
         """Return the memories whose founders are similar, the best first, ties by age."""
-        found = []
+        found: list[Candidate] = []
+        scores: dict[tuple[int, int], int] = {}
+        has_crowd = self._refusing is not None and self._refusing.knows_hash(record)
         for hit in hits:
             if hit.memory:
                 keys = [] if hit.memory in self._replaced else [hit.memory]
@@ -309,9 +311,12 @@ class _Decider:
                 keys = self._alike.get(hit.record, [])
             for key in keys:
                 if self._may_absorb(key):
-                    self._count_score(record, (hit.shared, hit.union))
-                    if key not in led_to and not self._is_in_crowd_of_hash(record, key):
+                    score = hit.shared, hit.union
+                    scores[score] = scores.get(score, 0) + 1
+                    if key not in led_to and not (has_crowd and self._is_in_crowd_of_hash(record, key)):
                         found.append(Candidate(key, "similar", hit.shared, hit.union))
+        for score, amount in scores.items():
+            self._count_score(record, score, amount)
         if len(found) > 1:
             # Quotients of integers this small order as the fractions do, and equal ones are equal.
             found.sort(key=lambda candidate: (-candidate.shared / candidate.union, candidate.memory))

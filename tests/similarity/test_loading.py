@@ -29,7 +29,7 @@ def loaded(some: list[str], scopes: list[str], threshold: Fraction, stored: int,
         numbers = join.scope_numbers([scopes[row] for row in part])
         join.load(b"".join(hashed[row] for row in part), sizes, numbers, np.array(part, np.int64) + 1, len(part))
     join.enter_all()
-    assert [join.memory_of(row) for row in range(stored)] == list(range(1, stored + 1))
+    assert join.memories_of(np.arange(stored)).tolist() == list(range(1, stored + 1))
     for start in range(stored, len(some), size):
         part = range(start, min(start + size, len(some)))
         result = join.find(

@@ -136,16 +136,16 @@ def names(mine: TextFacts, other: TextFacts) -> Verdict:
     other_only = set(other.capitalised) - mine.word_set
     if not mine_only or not other_only:
         return "same"
-    if all([_is_known_in(word, other) for word in mine_only]):
+    if all(_is_known_in(word, other) for word in mine_only):
         return "same"
-    return "same" if all([_is_known_in(word, mine) for word in other_only]) else "different"
+    return "same" if all(_is_known_in(word, mine) for word in other_only) else "different"
 
 
 def _is_known_in(word: str, text: TextFacts) -> bool:
     if f"{word}s" in text.word_set or (word.endswith("s") and word[:-1] in text.word_set):
         return True
     others = text.accented if word.isascii() else text.word_set  # of two spellings one has no accents
-    return any([are_spellings(word, other) for other in others])
+    return any(are_spellings(word, other) for other in others)
 
 
 def symbols(mine: TextFacts, other: TextFacts) -> Verdict:
@@ -182,7 +182,7 @@ def substitution(mine: TextFacts, other: TextFacts) -> Verdict:
 
 def _lacks_variant(words: Set[str], others: Set[str]) -> bool:
     """Return whether one of the words is no inflection or other spelling of any of the others."""
-    return not all([any([are_variants(word, other) for other in others]) for word in words])
+    return not all(any(are_variants(word, other) for other in others) for word in words)
 
 
 def _are_opposed(mine: Counter[str], other: Counter[str]) -> bool:

@@ -5,6 +5,7 @@ Rule: the store is the only truth; the index is rebuilt from its fingerprints an
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -130,11 +131,14 @@ class Index:
             return {}, 0, None
         before = int(join.counted[1])
         found = join.find(batch.tokens, join.scope_numbers(batch.scopes), wanted, repeats)
-        similar: dict[int, list[Similar]] = {}
-        founders = join.founders
-        for record, row, shared, union in found.hits.tolist():
-            memory, other = (join.memory_of(row), -1) if row < founders else (MemoryKey(0), row - founders)
-            similar.setdefault(record, []).append(Similar(memory, other, shared, union))
+        records, rows, shared, union = found.hits.T
+        earlier = np.maximum(rows - join.founders, -1)  # records of the batch
+        hits = list(map(Similar, *(one.tolist() for one in (join.memories_of(rows), earlier, shared, union))))
+        starts = np.flatnonzero(np.diff(records, prepend=-1))  # one record after the other
+        bounds = itertools.pairwise([*starts.tolist(), len(hits)])
+        similar = {
+            record: hits[start:stop] for record, (start, stop) in zip(records[starts].tolist(), bounds, strict=True)
+        }
         return similar, int(join.counted[1]) - before, found
 
     def advance(self, plan: Plan) -> None:

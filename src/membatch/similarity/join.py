@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -234,9 +234,9 @@ class Join:
         room = Room(self._seen, self._met, self._fits, self._found, self.counted)
         return self._postings.probe(first, row, stop, self._joined(), room, stamp)
 
-    def memory_of(self, row: int) -> MemoryKey:
-        """Return the memory of a row, 0 for a record of the batch."""
-        return MemoryKey(int(self._memories[row]) if row < self._size else 0)
+    def memories_of(self, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint32]:
+        """Return the memories of rows, 0 for records of the batch."""
+        return np.where(rows < self._size, self._memories[rows], 0)
 
     @property
     def founders(self) -> int:
