@@ -164,7 +164,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Similar(msgspec.Struct, frozen=True, gc=False):
-    """A founder found by its tokens: a stored memory, or (memory 0) an earlier record of the batch."""
+    """A founder found by its tokens: a stored memory, or (memory 0) an earlier record (see `first_alike`)."""
 
     memory: MemoryKey
     record: int

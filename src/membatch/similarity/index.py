@@ -90,11 +90,9 @@ class Index:
         open_[list(batch.rejections)] = False
         holders = np.where(open_, self._known.by_id(ids), 0)
         heads = np.where(open_, self._known.by_hash(hashes), -1)
-        firsts = _firsts(hashes, open_)
-        similar, compared, found = self._similar(batch, open_, firsts != np.arange(len(batch)))
+        similar, first_alike, compared, found = self._similar(batch, open_, hashes)
         length = len(batch) if found is None else found.length
         led = self._crowds.led(heads, hashes, open_)
-        hidden = [] if found is None else np.flatnonzero(found.hidden).tolist()
         alone = open_ & (holders == 0) & (heads < 0)
         for column in (digests[:, 0], ids, hashes):
             alone &= _occurs_once(column)
@@ -105,7 +103,7 @@ class Index:
             by_digest=_where(known),
             by_id=_where(holders),
             by_hash=led.by_record,
-            first_alike=dict(zip(hidden, firsts[hidden].tolist(), strict=True)),
+            first_alike=first_alike,
             crowd=self._crowds.least if self._crowds.mask else 0,
         )
         asking = Asking(batch, open_, hashes, oldest, others, fetch)
@@ -124,12 +122,14 @@ class Index:
         return hits
 
     def _similar(
-        self, batch: Batch, wanted: npt.NDArray[np.bool_], repeats: npt.NDArray[np.bool_]
-    ) -> tuple[dict[int, list[Similar]], int, Found | None]:
+        self, batch: Batch, wanted: npt.NDArray[np.bool_], hashes: npt.NDArray[np.uint64]
+    ) -> tuple[dict[int, list[Similar]], dict[int, int], int, Found | None]:
         join = self._join
         if join is None:
-            return {}, 0, None
+            return {}, {}, 0, None
         before = int(join.counted[1])
+        firsts = _firsts(hashes, wanted)
+        repeats = firsts != np.arange(len(batch))
         found = join.find(batch.tokens, join.scope_numbers(batch.scopes), wanted, repeats)
         records, rows, shared, union = found.hits.T
         earlier = np.maximum(rows - join.founders, -1)  # records of the batch
@@ -139,7 +139,9 @@ class Index:
         similar = {
             record: hits[start:stop] for record, (start, stop) in zip(records[starts].tolist(), bounds, strict=True)
         }
-        return similar, int(join.counted[1]) - before, found
+        hidden = np.flatnonzero(found.hidden)
+        first_alike = dict(zip(hidden.tolist(), firsts[hidden].tolist(), strict=True))
+        return similar, first_alike, int(join.counted[1]) - before, found
 
     def advance(self, plan: Plan) -> None:
         """Make a committed plan's fingerprints known."""

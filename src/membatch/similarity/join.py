@@ -109,7 +109,7 @@ class Join:
     ) -> Found:
         """Enter a batch for its time, and return what is similar to its wanted records.
 
-        `repeats` have the tokens and the scope of an earlier record: no hit names them, but those in crowds.
+        `repeats` have the tokens and the scope of an earlier record; where they are in no crowd, no hit names them.
         """
         first, count = self._size, len(tokens)
         is_first = not len(self._numbering)
