@@ -36,11 +36,13 @@ from membatch.plan import (
     StoredRow,
 )
 from membatch.rules import Rules
-from membatch.similarity import guards
+from membatch.similarity import frames, guards
 
 _decode = msgspec.json.decode
 _NONE: Mapping[tuple[str, str], str] = MappingProxyType({})
 _EXAMPLES = 5  # of refusals, kept for each guard
+_MANY = 64  # candidates of one record from which on they are looked at together
+_NOT_APART = frames.Apart(set(), set())
 
 
 class UndecidedError(Exception):
@@ -120,6 +122,7 @@ class _Decider:
         self._replaced: set[MemoryKey] = set()
         self._survivors: dict[MemoryKey, merge.Survivor] = {}
         self._facts: dict[MemoryKey, guards.Facts] = {}
+        self._frames = frames.Frames(rules.guards)
         self._refusals: dict[int, dict[str, int]] = {}
         self._scores: dict[int, dict[tuple[int, int], int]] = {}
         self._examples: dict[str, list[Refused]] = {}
@@ -245,8 +248,16 @@ class _Decider:
     def _chosen(self, record: int) -> tuple[Step, Candidate | None]:
         """Return the step of a record, and the candidate that absorbs it."""
         unsure: tuple[Candidate, dict[str, str]] | None = None
-        for candidate in self._candidates(record):
-            judged = self._judge(record, candidate.memory, equal_hashes=candidate.step == "hash")
+        candidates = self._candidates(record)
+        apart = self._apart(record, candidates) if len(candidates) >= _MANY else _NOT_APART
+        for candidate in candidates:
+            memory, is_hash = candidate.memory, candidate.step == "hash"
+            if unsure is not None and memory in apart.unsure and not is_hash:
+                continue
+            if memory in apart.different and not is_hash:
+                judged = frames.OTHER_NAME
+            else:
+                judged = self._judge(record, memory, equal_hashes=is_hash)
             if judged.verdict == "different":
                 refusals = self._refusals.setdefault(record, {})
                 for name in judged.fired:
@@ -268,6 +279,13 @@ class _Decider:
         if unsure is None:
             return self._insert(record), None
         return self._hold(record, *unsure), None
+
+    def _apart(self, record: int, candidates: list[Candidate]) -> frames.Apart:
+        """Return which of very many candidates say what the record says but for one word."""
+        for candidate in candidates:
+            if candidate.memory not in self._frames:
+                self._frames.add(candidate.memory, self._survivor(candidate.memory).document)
+        return self._frames.apart(self._document(record))
 
     def _keep_examples(self, examples: Iterable[Refused]) -> None:
         for example in examples:
@@ -401,6 +419,7 @@ class _Decider:
         before = survivor.stated_text()
         survivor.take(merged)
         self._facts.pop(memory, None)
+        self._frames.discard(memory)
         self._lead(record, memory)
         if self._refusing is not None:
             founder = self._founder.get(memory)
@@ -433,6 +452,7 @@ class _Decider:
         document: dict[str, Any] = self._document(record)
         survivor.become(_decode(self._batch.records[record]))
         self._facts.pop(memory, None)
+        self._frames.discard(memory)
         for content_hash in self._hashes.pop(memory, ()):
             self._by_hash[content_hash].remove(memory)
         self._replaced.add(memory)

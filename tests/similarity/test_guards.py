@@ -141,7 +141,7 @@ def test_texts_are_compared_by_what_they_say(one: str, other: str, guards: str) 
         assert " ".join(fired) == guards
 
 
-_WORDS = st.sampled_from(
+WORDS = st.sampled_from(
     [
         "a",
         "the",
@@ -246,10 +246,10 @@ _WORDS = st.sampled_from(
 
 @settings(max_examples=3000, deadline=None)
 @given(
-    st.lists(_WORDS, max_size=6),
-    st.lists(_WORDS, max_size=3),
-    st.lists(_WORDS, max_size=3),
-    st.lists(_WORDS, max_size=6),
+    st.lists(WORDS, max_size=6),
+    st.lists(WORDS, max_size=3),
+    st.lists(WORDS, max_size=3),
+    st.lists(WORDS, max_size=6),
 )
 def test_the_short_cut_for_texts_says_same_only_where_every_text_guard_does(
     before: list[str], mine: list[str], other: list[str], after: list[str]

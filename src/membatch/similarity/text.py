@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence, Set
 from itertools import pairwise
 from typing import Final, Generic, TypeVar
 
-from membatch.similarity.pieces import NUMBER, NUMERAL_RUN, UNSPACED, canonical, piece_of, value
+from membatch.similarity.pieces import NUMBER, NUMERAL_RUN, UNSPACED, Piece, canonical, piece_of, value
 from membatch.similarity.words import (
     AFTER_NE,
     AGENTS,
@@ -336,12 +336,26 @@ def differ_plainly(mine: str, other: str) -> bool:
         return False
     start = _common_beginning(mine, other)
     before = mine[:start].rstrip()
-    last = piece_of(before[before.rfind(" ") + 1 :])
-    if last.numbers or not _GOES_ON.isdisjoint(last.words):  # what comes next may belong to it
+    if may_go_on(piece_of(before[before.rfind(" ") + 1 :])):
         return False
     left, right = mine[start:], other[start:]
     end = _common_end(left, right)
     return _weight(left[: len(left) - end].split()) + _weight(right[: len(right) - end].split()) <= _CONTENT
+
+
+def may_go_on(piece: Piece) -> bool:
+    """Return whether the piece after this one may belong to it, for a guard."""
+    return bool(piece.numbers) or not _GOES_ON.isdisjoint(piece.words)
+
+
+def is_plain_word(part: str, piece: Piece) -> bool:
+    """Return whether a piece is a word of content, or a name, of which guards see no more than that."""
+    if not part.isalpha() or not part[1:].islower() or len(piece.words) != 1:
+        return False
+    if piece.numbers or piece.symbols or piece.acronyms or piece.letters or piece.unspaced:
+        return False
+    word = piece.words[0]
+    return word not in _LOOKED_AT and word not in NO_CONTENT and word not in WEIGHTY and word not in BETWEEN_NUMBERS
 
 
 def _common_beginning(one: str, other: str) -> int:

@@ -31,6 +31,11 @@ def are_variants(one: str, other: str) -> bool:
     return not _stems(one, keeps_marks).isdisjoint(_stems(other, keeps_marks))
 
 
+def stems_of(word: str) -> frozenset[str]:
+    """Return what an ASCII word may be an inflection of: two such words are variants if they share one."""
+    return _stems(word, False)
+
+
 def are_spellings(one: str, other: str) -> bool:
     """Return whether two words are one, written with and without accents: José, Jose; Müller, Mueller."""
     return one.isascii() != other.isascii() and not _spellings(one).isdisjoint(_spellings(other))
