@@ -249,21 +249,20 @@ class _Decider:
         """Return the step of a record, and the candidate that absorbs it."""
         unsure: tuple[Candidate, dict[str, str]] | None = None
         candidates = self._candidates(record)
-        apart = self._apart(record, candidates) if len(candidates) >= _MANY else _NOT_APART
+        apart: frames.Apart | None = None  # mostly a hash decides, and nobody asks
         for candidate in candidates:
-            memory, is_hash = candidate.memory, candidate.step == "hash"
-            if unsure is not None and memory in apart.unsure and not is_hash:
-                continue
-            if memory in apart.different and not is_hash:
-                judged = frames.OTHER_NAME
+            if candidate.step == "hash":
+                judged = self._judge(record, candidate.memory, equal_hashes=True)
             else:
-                judged = self._judge(record, memory, equal_hashes=is_hash)
+                apart = apart or self._apart(record, candidates)
+                if unsure is not None and candidate.memory in apart.unsure:
+                    continue
+                if candidate.memory in apart.different:
+                    judged = frames.OTHER_NAME
+                else:
+                    judged = self._judge(record, candidate.memory, equal_hashes=False)
             if judged.verdict == "different":
-                refusals = self._refusals.setdefault(record, {})
-                for name in judged.fired:
-                    refusals[name] = refusals.get(name, 0) + 1
-                    example = Refused(name, record, candidate.memory, candidate.shared, candidate.union)
-                    self._keep_examples([example])
+                self._count_refused(record, candidate, judged.fired)
                 continue
             fired = dict(judged.fired)
             threshold = self._rules.threshold
@@ -280,8 +279,16 @@ class _Decider:
             return self._insert(record), None
         return self._hold(record, *unsure), None
 
+    def _count_refused(self, record: int, candidate: Candidate, fired: Iterable[str]) -> None:
+        refusals = self._refusals.setdefault(record, {})
+        for name in fired:
+            refusals[name] = refusals.get(name, 0) + 1
+            self._keep_examples([Refused(name, record, candidate.memory, candidate.shared, candidate.union)])
+
     def _apart(self, record: int, candidates: list[Candidate]) -> frames.Apart:
         """Return which of very many candidates say what the record says but for one word."""
+        if len(candidates) < _MANY:
+            return _NOT_APART
         for candidate in candidates:
             if candidate.memory not in self._frames:
                 self._frames.add(candidate.memory, self._survivor(candidate.memory).document)
