@@ -16,13 +16,12 @@ import msgspec
 
 from membatch.patch import Document
 from membatch.plan import MemoryKey
-from membatch.similarity.guards import GUARDS, GuardRow, Judgement
+from membatch.similarity.guards import FIELDS, GUARDS, GuardRow, Judgement
 from membatch.similarity.pieces import piece_of
 from membatch.similarity.text import is_plain_word, may_go_on
 from membatch.similarity.variants import stems_of
 
 _MOST_WORDS: Final = 60  # each word makes a frame as long as the text
-_FIELDS: Final = ("subject", "participants", "emotional_context", "occurred_at", "valid_from", "valid_until")
 _ALL: Final = ""
 _encode = msgspec.json.encode
 
@@ -90,7 +89,7 @@ class Frames:
             return
         pieces = [piece_of(part) for part in parts]
         counts = Counter(word for piece in pieces for word in piece.words)
-        fields = _encode([document.get(name) for name in _FIELDS])
+        fields = _encode([document.get(name) for name in FIELDS])
         for at, (part, piece) in enumerate(zip(parts, pieces, strict=True)):
             if not is_plain_word(part, piece) or counts[piece.words[0]] > 1:
                 continue

@@ -29,6 +29,7 @@ from membatch.similarity.words import (
 )
 
 ENTRY_POINTS: Final = "membatch.guards"
+FIELDS: Final = ("subject", "participants", "emotional_context", "occurred_at", "valid_from", "valid_until")
 ONE_DAY: Final = dt.timedelta(days=1)
 OPPOSITE_VALENCE: Final = 0.5
 
@@ -314,14 +315,7 @@ def resolve(names: Sequence[str]) -> dict[str, GuardRow]:
 def _have_equal_fields(record: Document, memory: Document) -> bool:
     """Return True only if all guards on fields say "same": a short cut that spares their facts."""
     mine, other = record.get, memory.get
-    return (
-        mine("subject") == other("subject")
-        and mine("participants") == other("participants")
-        and mine("emotional_context") == other("emotional_context")
-        and mine("occurred_at") == other("occurred_at")
-        and mine("valid_from") == other("valid_from")
-        and mine("valid_until") == other("valid_until")
-    )
+    return all([mine(name) == other(name) for name in FIELDS])  # noqa: C419 (a generator takes longer)
 
 
 def _differ_plainly(record: Document, memory: Document) -> bool:
