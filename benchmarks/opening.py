@@ -72,10 +72,10 @@ def blocks(count: int) -> Iterator[Fingerprints]:
             id_hashes=np.frombuffer(rng.bytes(8 * size), np.int64),
             superseded=np.zeros(size, np.bool_),
             stands=np.ones(size, np.bool_),
-            hashes=rng.bytes(32 * size),
+            hashes=np.frombuffer(rng.bytes(32 * size), np.uint64).reshape(-1, 4),
             scopes=["scope"] * size,
             sizes=np.bincount(sets // len(words), minlength=size),
-            tokens=words[sets % len(words)].tobytes(),
+            tokens=words[sets % len(words)],
             ahead=count - start,
         )
 

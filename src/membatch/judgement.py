@@ -97,10 +97,10 @@ def _block(rows: list[FingerprintRow]) -> Fingerprints:
         id_hashes=np.array([row.id_hash for row in rows], np.int64),
         superseded=np.array([row.superseded for row in rows], np.bool_),
         stands=np.array(stands, np.bool_),
-        hashes=b"".join(row.hashes for row in rows),
+        hashes=np.frombuffer(b"".join(row.hashes for row in rows), np.uint64).reshape(-1, 4),
         scopes=[row.match_scope or "" for row in standing],
         sizes=np.array([len(row.tokens or b"") // 8 for row in standing], np.int64),
-        tokens=b"".join(row.tokens or b"" for row in standing),
+        tokens=np.frombuffer(b"".join(row.tokens or b"" for row in standing), np.uint64),
         ahead=len(rows),
     )
 

@@ -67,10 +67,10 @@ class Fingerprints(NamedTuple):
     id_hashes: Any  # int64 (n,), 0 where the record is no founder
     superseded: Any  # bool (n,): the content leads to the memory no longer
     stands: Any  # bool (n,): is a founder, and not superseded
-    hashes: bytes  # digest and content hash of each, 16 bytes both
+    hashes: Any  # uint64 (n, 4): the bytes of digest and content hash, 16 both
     scopes: list[str]
     sizes: Any  # int64, how many tokens
-    tokens: bytes  # hashes of 8 bytes
+    tokens: Any  # uint64, hashes of all of these
     ahead: int  # rows from this block's first on
 
     @property

@@ -170,7 +170,7 @@ def test_a_long_text_whose_rare_words_are_its_own_is_found_where_lists_became_lo
 def test_more_founders_than_entries_can_name_are_refused() -> None:
     nothing = np.zeros(0, np.int64)
     with pytest.raises(SurroundingsError, match="at most 268,435,456"):
-        Join(Fraction("0.8")).load(b"", nothing, np.zeros(0, np.int32), nothing, ahead=2**28 + 1)
+        Join(Fraction("0.8")).load(nothing.view(np.uint64), nothing, np.zeros(0, np.int32), nothing, ahead=2**28 + 1)
 
 
 def numbered(threshold: str, count: int) -> Join:
@@ -233,17 +233,18 @@ def test_the_lowest_threshold_finds_all_that_have_a_word_in_common() -> None:
 
 @pytest.mark.parametrize("threshold", ["0.5", "0.8"])
 def test_loading_finds_what_growing_finds_where_words_are_in_most_texts(threshold: str) -> None:
-    some, ratio = crowded_texts(900, 30, 10, 8), Fraction(threshold)
+    some, ratio = crowded_texts(1300, 30, 10, 8), Fraction(threshold)
     grown, loaded = Join(ratio), Join(ratio)
-    for start in range(0, 800, 160):
-        part = tokenize(some[start : start + 160])
-        grown.find(part, np.zeros(160, np.int32), np.ones(160, np.bool_))
-        grown.keep(np.arange(160), np.arange(start + 1, start + 161))
-    tokens = tokenize(some[:800])
+    for start in range(0, 1200, 150):
+        part = tokenize(some[start : start + 150])
+        grown.find(part, np.zeros(150, np.int32), np.ones(150, np.bool_))
+        grown.keep(np.arange(150), np.arange(start + 1, start + 151))
+    tokens = tokenize(some[:1200])
     sizes = np.array([len(one) // 8 for one in tokens])
-    loaded.load(b"".join(tokens), sizes, np.zeros(800, np.int32), np.arange(1, 801))
+    hashes = np.frombuffer(b"".join(tokens), np.uint64)
+    loaded.load(hashes, sizes, np.zeros(1200, np.int32), np.arange(1, 1201))
     loaded.enter_all()
-    for start in (800, 850):
+    for start in (1200, 1250):
         part, answers = tokenize(some[start : start + 50]), []
         for join in (grown, loaded):
             found = join.find(part, np.zeros(50, np.int32), np.ones(50, np.bool_))

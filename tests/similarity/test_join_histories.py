@@ -82,7 +82,8 @@ class Life:
     def load(self) -> None:
         """Open with founders."""
         some, scopes = self._made(900)
-        tokens, sizes = b"".join(map(self._writer.tokens, some)), np.array([len(text) for text in some])
+        tokens = np.frombuffer(b"".join(map(self._writer.tokens, some)), np.uint64)
+        sizes = np.array([len(text) for text in some])
         self._join.load(tokens, sizes, np.array(scopes, np.int32), np.arange(1, len(some) + 1), len(some))
         self._join.enter_all()
         self._found(some, scopes)

@@ -27,7 +27,13 @@ def loaded(some: list[str], scopes: list[str], threshold: Fraction, stored: int,
     for part in (range(stored // 2), range(stored // 2, stored)):
         sizes = np.array([len(hashed[row]) // 8 for row in part], np.int64)
         numbers = join.scope_numbers([scopes[row] for row in part])
-        join.load(b"".join(hashed[row] for row in part), sizes, numbers, np.array(part, np.int64) + 1, len(part))
+        join.load(
+            np.frombuffer(b"".join(hashed[row] for row in part), np.uint64),
+            sizes,
+            numbers,
+            np.array(part, np.int64) + 1,
+            len(part),
+        )
     join.enter_all()
     assert join.memories_of(np.arange(stored)).tolist() == list(range(1, stored + 1))
     for start in range(stored, len(some), size):

@@ -24,13 +24,13 @@ def by_columns(store: Store) -> list[Row]:
     """Return memory, id hash, hashes, and of founders that stand scope and tokens, from the blocks."""
     found: list[Row] = []
     for block in store.fingerprints():
-        bounds = [0, *(8 * block.sizes.cumsum()).tolist()]
-        tokens = (block.tokens[begin:end] for begin, end in itertools.pairwise(bounds))
+        bounds = [0, *block.sizes.cumsum().tolist()]
+        tokens = (block.tokens[begin:end].tobytes() for begin, end in itertools.pairwise(bounds))
         standing = zip(block.scopes, tokens, strict=True)
         for at, (memory, id_hash) in enumerate(zip(block.memories.tolist(), block.id_hashes.tolist(), strict=True)):
             assert not (block.stands[at] and block.superseded[at])
             of_founder = next(standing) if block.stands[at] else None
-            found.append((memory, id_hash, block.hashes[32 * at : 32 * at + 32], of_founder))
+            found.append((memory, id_hash, block.hashes[at].tobytes(), of_founder))
         assert not list(standing)
     return found
 

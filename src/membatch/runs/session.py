@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -60,8 +60,9 @@ class Session:
         lowest = min(self.rules.threshold, self.rules.review_from)
         for _ in range(2):
             index = Index(self.config.dedup.strategy, lowest, self.rules.guards)
-            if index.load(self.store.fingerprints()):
-                return index
+            with closing(self.store.fingerprints()) as blocks:
+                if index.load(blocks):
+                    return index
             assert self.tokenize is not None
             self._add_missing_tokens(self.tokenize)
         raise StoreError("founders have no tokens, though all were made: see `membatch check`")

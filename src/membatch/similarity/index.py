@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -59,17 +60,18 @@ class Index:
         """
         for number, block in enumerate(blocks):
             ahead = 0 if number else block.ahead  # room for all is made with the first
-            columns = np.frombuffer(block.hashes, np.uint64).reshape(-1, 4)
             ids, memories = block.id_hashes.view(np.uint64), block.memories.astype(np.uint32)
-            self._known.append(columns[:, :2], columns[:, 2], ids, memories, block.superseded, ahead)
+            self._known.append(block.hashes[:, :2], block.hashes[:, 2], ids, memories, block.superseded, ahead)
             if self._join is not None:
                 if block.lacks_tokens:
                     return False
                 scopes = self._join.scope_numbers(block.scopes)
                 self._join.load(block.tokens, block.sizes, scopes, memories[block.stands], ahead)
-        self._known.enter_all()
-        if self._join is not None:
-            self._join.enter_all()
+        with ThreadPoolExecutor(1, "membatch-known") as other:
+            known = other.submit(self._known.enter_all)
+            if self._join is not None:
+                self._join.enter_all()
+            known.result()
         return True
 
     def find(

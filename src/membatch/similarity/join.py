@@ -18,6 +18,7 @@ from membatch.plan import MemoryKey
 from membatch.similarity import families, kernels
 from membatch.similarity.families import Families, Numbers, Touches
 from membatch.similarity.family_kernels import flat_digits
+from membatch.similarity.halves import in_halves
 from membatch.similarity.loading_kernels import count_tokens, rank_rows
 from membatch.similarity.numbering import Numbering
 from membatch.similarity.posting_kernels import MOST_ROWS, Rows
@@ -297,13 +298,17 @@ class Join:
             crowd.retire(memories)
 
     def load(
-        self, tokens: bytes, sizes: Numbers, scopes: npt.NDArray[np.int32], memories: Numbers, ahead: int = 0
+        self,
+        hashes: npt.NDArray[np.uint64],
+        sizes: Numbers,
+        scopes: npt.NDArray[np.int32],
+        memories: Numbers,
+        ahead: int = 0,
     ) -> None:
         """Take down founders of a store, to be found once `enter_all` is called.
 
-        `tokens` are the hashes of all of them, `sizes` how many each has; `ahead` are to be made room for.
+        `hashes` are those of the tokens of all of them, `sizes` how many each has; `ahead` are to be made room for.
         """
-        hashes = np.frombuffer(tokens, np.uint64)
         if ahead:
             self._grow_rows(ahead)
             expected = min(_MOST_EXPECTED, _SPARE * len(hashes) / max(1, len(sizes)))
@@ -320,7 +325,8 @@ class Join:
             return  # and no compiled code is read for it
         frequency = np.zeros(len(self._numbering), np.int64)
         count_tokens(self._tokens[: self._offsets[stop]], frequency)
-        rank_rows(stop, self._tokens, self._offsets, self._numbering.rank(frequency), self._signatures)
+        columns = (self._tokens, self._offsets, self._numbering.rank(frequency), self._signatures)
+        in_halves(stop, lambda first, last: rank_rows(first, last, *columns))
         self._alive[:stop] = True
         self._postings.enter_all(stop, self._joined())
 

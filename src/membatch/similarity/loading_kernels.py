@@ -34,15 +34,15 @@ def count_tokens(tokens, frequency):
 
 
 @_allocating
-def rank_rows(stop, tokens, offsets, rank, signatures):
-    """Give the tokens of rows 0..stop their new numbers, sort and sign each row."""
+def rank_rows(first, stop, tokens, offsets, rank, signatures):
+    """Give the tokens of rows first..stop their new numbers, sort and sign each row."""
     step = 256  # rows that a processor's nearest cache holds
-    for first in range(0, stop, step):
-        last = min(first + step, stop)
-        for at in range(offsets[first], offsets[last]):
+    for begin in range(first, stop, step):
+        end = min(begin + step, stop)
+        for at in range(offsets[begin], offsets[end]):
             tokens[at] = rank[tokens[at]]
-        sort_rows(tokens, offsets[first + 1 : last + 1], offsets[first])
-        sign_rows(first, last, tokens, offsets, signatures)
+        sort_rows(tokens, offsets[begin + 1 : end + 1], offsets[begin])
+        sign_rows(begin, end, tokens, offsets, signatures)
 
 
 @_compile
@@ -70,13 +70,13 @@ def count_entries(first, stop, rows, lists):
 
 
 @_compile
-def fill_lists(stop, rows, lists, is_split, reaches, ends):
-    """Enter rows 0..stop with the entries that `insert_rows` writes, and nothing computed twice.
+def fill_lists(first, stop, rows, lists, is_split, reaches, ends):
+    """Enter rows first..stop with the entries that `insert_rows` writes, and nothing computed twice.
 
-    `ends` are where the lists begin, and in the end where their entries end. `reaches` has, for how many tokens two
-    rows may have in common, how many they may have together.
+    `ends` are where in each list the first one goes, and in the end where their entries end. `reaches` has, for how
+    many tokens two rows may have in common, how many they may have together.
     """
-    for row in range(stop):
+    for row in range(first, stop):
         begin, size = rows.offsets[row], size_of(row, rows)
         prefix = prefix_of(size, rows.numerator, rows.denominator)
         behind = rows.signatures[row, 0] ^ rows.signatures[row, 1]

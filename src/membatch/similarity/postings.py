@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from membatch.similarity import posting_kernels as kernels
+from membatch.similarity.halves import half_of, in_halves
 from membatch.similarity.kernels import rehash
 from membatch.similarity.loading_kernels import count_entries, fill_lists
 from membatch.similarity.posting_kernels import (
@@ -94,9 +95,10 @@ class Postings:
 
     def enter_all(self, stop: int, rows: Rows) -> None:
         """Enter rows 0..stop for good, into lists that are empty: each gets the room that it needs, and a sixteenth."""
-        row, offsets, state = 0, rows.offsets, self.lists.state
-        while (row := count_entries(row, stop, rows, self.lists)) < stop:
-            self._grow(int(state[LISTS]) + int(offsets[row + 1] - offsets[row]))
+        state, half = self.lists.state, half_of(stop)
+        self._count(0, half, rows)
+        before = self.lists.table[: state[LISTS], [LENGTH, CAPACITY]]  # a copy
+        self._count(half, stop, rows)
         lists = self.lists.table[: state[LISTS]]
         is_split = lists[:, LENGTH] >= LONG
         lengths = np.where(is_split, lists[:, CAPACITY], lists[:, LENGTH])
@@ -106,13 +108,22 @@ class Postings:
         lists[:, START], lists[:, LENGTH], lists[:, CAPACITY] = starts >> 1, lengths, room
         lists[:, SORTED] = np.where(is_split, lengths, UNSPLIT)
         state[END] = ends[-1] if len(ends) else 0
-        self.lists = self.lists._replace(slab=grown(self.lists.slab, int(state[END])))
-        slab, filled, longest = self.lists.slab, starts.copy(), int(np.diff(offsets[: stop + 1]).max(initial=0))
+        self.lists = filled = self.lists._replace(slab=grown(self.lists.slab, int(state[END])))
+        longest = int(np.diff(rows.offsets[: stop + 1]).max(initial=0))
         reaches = np.arange(longest + 1) * (rows.numerator + rows.denominator) // rows.numerator
-        fill_lists(stop, rows, self.lists, is_split, reaches, filled)
+        ahead = grown(before, len(lists))[: len(lists)]
+        ahead = np.where(is_split, ahead[:, 1], ahead[:, 0])  # entries of the first half
+        begins = {0: starts.copy(), half: starts + ahead}  # where in each list the rows from there on go
+        in_halves(stop, lambda first, last: fill_lists(first, last, rows, filled, is_split, reaches, begins[first]))
         split = np.flatnonzero(is_split)
-        _sort_parts(slab, starts[split], filled[split])
-        kernels.count_all(split, self.lists.table, slab)
+        _sort_parts(self.lists.slab, starts[split], starts[split] + lengths[split])
+        kernels.count_all(split, self.lists.table, self.lists.slab)
+
+    def _count(self, first: int, stop: int, rows: Rows) -> None:
+        """Count the entries of some rows, and make the tables as long as their lists are many."""
+        row, offsets = first, rows.offsets
+        while (row := count_entries(row, stop, rows, self.lists)) < stop:
+            self._grow(int(self.lists.state[LISTS]) + int(offsets[row + 1] - offsets[row]))
 
     def probe(self, first: int, row: int, stop: int, rows: Rows, room: Room, stamp: int) -> tuple[int, int, int, int]:
         """Return what `find_similar` does of those of rows row..stop that are in hand; `first` is the first of them."""

@@ -7,7 +7,7 @@ transaction or not at all.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint
 from typing import Any, Final, NamedTuple, Protocol
@@ -226,8 +226,8 @@ class Store(Protocol):
     def close(self) -> None:
         """Give the lease back and close; what a dry run wrote is rolled back."""
 
-    def fingerprints(self) -> Iterator[Fingerprints]:
-        """Yield all fingerprints, in blocks."""
+    def fingerprints(self) -> Generator[Fingerprints]:
+        """Yield all fingerprints, in blocks; to be closed before anything else is asked."""
 
     def fingerprints_of(self, memory: MemoryKey) -> list[FingerprintRow]:
         """Return the fingerprints that lead to one memory."""

@@ -1,13 +1,15 @@
 """The table `fingerprint` → blocks of columns, for the index of a store that is opened.
 
-Rule: no object is made for a row; SQLite packs what a block holds, and what it packed must add up.
+Rule: no object is made for a row; SQLite packs what a block holds, and what it packed must add up. It packs the next
+block in another thread meanwhile, which takes neither the interpreter's lock nor the caller's time.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,53 +22,78 @@ from membatch.store.queries import query
 
 # Rows; the longest text has 50,000 tokens of 8 bytes, and SQLite packs at most a billion bytes.
 _BLOCK: Final = 2_000
-_HASHES: Final = 32  # bytes, digest and content hash
-_TOKEN: Final = 8
+_HASHES: Final = 4  # words of 8 bytes, digest and content hash
+_WORD: Final = 8
 _MOST_MEMORIES: Final = 2**32  # the index keeps their keys in 32 bits
 _SIZE: Final = (1 << 17) - 1
-_SUPERSEDED, _STANDS = 1, 2
+_SUPERSEDED, _FOUNDER = 1, 2
 
 
-def fingerprint_blocks(connection: sqlite3.Connection) -> Iterator[Fingerprints]:
+class _Packed(NamedTuple):
+    """The rows of a block as SQLite packs them; they end with the row `last`, or before it."""
+
+    last: int
+    size: int
+    facts: str
+    id_hashes: str
+    words: bytes
+    scopes: list[str]
+
+
+def fingerprint_blocks(connection: sqlite3.Connection) -> Generator[Fingerprints]:
     """Yield all fingerprints. Raises StoreError where they are damaged."""
     execute = connection.execute
-    with ours():
+    with ours(), ThreadPoolExecutor(1, "membatch-reader") as reader:
         (as_bytes,) = execute(query("appends_bytes")).fetchone()
         ahead, newest = execute(query("count_fingerprints")).fetchone()
         if ahead and not 0 < newest < _MOST_MEMORIES:
             raise _damaged()
-        size, last = _BLOCK if as_bytes else _BLOCK // 2, 0
-        while (first := execute(query("next_fingerprint"), (last,)).fetchone()[0]) is not None:
-            last = first + size - 1
-            count, *packed, scope, other = execute(query("fingerprints"), (first, last, not as_bytes)).fetchone()
-            scopes = [scope]  # mostly a block has one, and not to list it for each row is a tenth of the time
-            if scope != other:
-                scopes = msgspec.json.decode(execute(query("fingerprint_scopes"), (first, last)).fetchone()[0])
-            yield _columns(count, packed, scopes, ahead, bytes if as_bytes else _from_digits)
-            ahead -= count
+        next_one = reader.submit(_packed, connection, 0, as_bytes, "")
+        while (packed := next_one.result()) is not None:
+            next_one = reader.submit(_packed, connection, packed.last, as_bytes, packed.scopes[-1])
+            yield _columns(packed, ahead)
+            ahead -= packed.size
 
 
-def _columns(count: int, packed: list[Any], scopes: list[str], ahead: int, to_bytes: Any) -> Fingerprints:
+def _packed(connection: sqlite3.Connection, after: int, as_bytes: bool, scope: str) -> _Packed | None:
+    """Return the block that comes after a row, None where there is none; the block before it ended with a scope."""
+    execute = connection.execute
+    (first,) = execute(query("next_fingerprint"), (after,)).fetchone()
+    if first is None:
+        return None
+    last = first + (_BLOCK if as_bytes else _BLOCK // 2) - 1
+    row = execute(query("fingerprints"), (first, last, not as_bytes, scope)).fetchone()
+    size, facts, id_hashes, words, others = row
+    scopes = [scope]  # mostly a block has one, and not to list it for each row is a tenth of the time
+    if others:
+        scopes = msgspec.json.decode(execute(query("fingerprint_scopes"), (first, last)).fetchone()[0])
+    return _Packed(last, size, facts, id_hashes, words if as_bytes else _from_digits(words), scopes or [scope])
+
+
+def _columns(packed: _Packed, ahead: int) -> Fingerprints:
     # One number a row: its memory; 17 bits of how many tokens it has and one, 0 where they are not made yet; and three
-    # of whether its content leads to the memory no longer, or is the founder's and does.
-    facts, id_hashes, hashes, tokens = packed
-    rows = _integers(facts)
-    memories, sizes, state = rows >> 20, rows >> 3 & _SIZE, rows & 7
-    stands = state == _STANDS
-    found = Fingerprints(
-        memories=memories,
-        id_hashes=_integers(id_hashes),
-        superseded=state == _SUPERSEDED,
+    # of whether it is a founder's, and whether its content leads to the memory no longer.
+    rows = _integers(packed.facts)
+    sizes, state = rows >> 3 & _SIZE, rows & 7
+    stands, scopes = state == _FOUNDER, packed.scopes
+    lengths = _HASHES + np.maximum(sizes - 1, 0)
+    if len(packed.words) != _WORD * int(lengths.sum()) or state.max() > _FOUNDER + _SUPERSEDED:
+        raise _damaged()
+    words = np.frombuffer(packed.words, np.uint64)
+    hashes = (np.cumsum(lengths) - lengths)[:, np.newaxis] + np.arange(_HASHES)
+    are_tokens = np.repeat(stands, lengths)
+    are_tokens[hashes] = False
+    return Fingerprints(
+        memories=rows >> 20,
+        id_hashes=_integers(packed.id_hashes),
+        superseded=state & _SUPERSEDED != 0,
         stands=stands,
-        hashes=to_bytes(hashes),
+        hashes=words[hashes],
         scopes=scopes * int(stands.sum()) if len(scopes) == 1 else scopes,
         sizes=sizes[stands & (sizes > 0)] - 1,
-        tokens=to_bytes(tokens or b""),
+        tokens=words[are_tokens],
         ahead=ahead,
     )
-    if len(found.hashes) != _HASHES * count or len(found.tokens) != _TOKEN * int(found.sizes.sum()):
-        raise _damaged()
-    return found
 
 
 def _damaged() -> StoreError:

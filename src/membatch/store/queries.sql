@@ -124,19 +124,16 @@ SELECT min(rowid) FROM fingerprint WHERE rowid > ?;
 -- name: fingerprints: what leads to memories, all rows of a range in one row; ?3: bytes as hexadecimal digits
 SELECT
     count(*),
-    group_concat(
-        (memory << 20)
-        + iif(superseded_by IS NULL AND founder = 1, ifnull(length(tokens) + 10, 2), superseded_by IS NOT NULL)
-    ),
+    group_concat((memory << 20) + ifnull(length(tokens) + 8, 0) + 2 * founder + (superseded_by IS NOT NULL)),
     group_concat(CAST(id_hash AS INTEGER)),
-    CAST(group_concat(CASE WHEN ?3 THEN hex(digest || content_hash) ELSE digest || content_hash END, '') AS BLOB),
-    CAST(
-        group_concat(CASE WHEN ?3 THEN hex(tokens) ELSE tokens END, '')
-        FILTER (WHERE founder = 1 AND superseded_by IS NULL)
-        AS BLOB
-    ),
-    min(match_scope),
-    max(match_scope)
+    CAST(group_concat(
+        CASE WHEN ?3
+            THEN hex(digest || content_hash || ifnull(tokens, x''))
+            ELSE digest || content_hash || ifnull(tokens, x'')
+        END,
+        ''
+    ) AS BLOB),
+    count(nullif(match_scope, ?4))
 FROM fingerprint WHERE rowid BETWEEN ?1 AND ?2;
 
 -- name: fingerprint_scopes: the match scopes of a range whose rows have several

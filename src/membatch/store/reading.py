@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -77,7 +77,7 @@ class Reading:
             for key, identity, scope, record, stated in rows
         }
 
-    def fingerprints(self) -> Iterator[Fingerprints]:
+    def fingerprints(self) -> Generator[Fingerprints]:
         """Yield all fingerprints, in blocks."""
         from membatch.store.fingerprints import fingerprint_blocks  # arrays: loaded only where they are used
 
