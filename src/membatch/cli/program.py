@@ -6,6 +6,7 @@ trace. Heavy modules are imported where a command needs them, so that --help is 
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -80,6 +81,7 @@ def run() -> NoReturn:
         code = 4
     except Exception as error:
         code = _unforeseen(error)
+    gc.freeze()  # or all that is left would be looked through once more, for a third of a second after a load
     sys.exit(code if isinstance(code, int) else 0)
 
 

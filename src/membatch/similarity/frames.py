@@ -18,7 +18,7 @@ from membatch.patch import Document
 from membatch.plan import MemoryKey
 from membatch.similarity.guards import FIELDS, GUARDS, GuardRow, Judgement
 from membatch.similarity.pieces import piece_of
-from membatch.similarity.text import is_plain_word, may_go_on
+from membatch.similarity.text import is_plain_word, may_go_on, words_in
 from membatch.similarity.variants import stems_of
 
 _MOST_WORDS: Final = 60  # each word makes a frame as long as the text
@@ -88,7 +88,7 @@ class Frames:
         if not all(parts) or text.split() != parts:  # other white space
             return
         pieces = [piece_of(part) for part in parts]
-        counts = Counter(word for piece in pieces for word in piece.words)
+        counts = Counter(word for piece in pieces for word in words_in(piece))
         fields = _encode([document.get(name) for name in FIELDS])
         for at, (part, piece) in enumerate(zip(parts, pieces, strict=True)):
             if not is_plain_word(part, piece) or counts[piece.words[0]] > 1:

@@ -16,7 +16,7 @@ from membatch.errors import ConfigError
 from membatch.extension import extensions
 from membatch.patch import Document
 from membatch.similarity import places
-from membatch.similarity.text import NO_CONTENT, TextFacts, differ_plainly, lazy
+from membatch.similarity.text import NO_CONTENT, TextFacts, Told, lazy, told_by_difference
 from membatch.similarity.variants import are_spellings, are_variants
 from membatch.similarity.words import (
     ALIKE,
@@ -318,27 +318,33 @@ def _have_equal_fields(record: Document, memory: Document) -> bool:
     return all([mine(name) == other(name) for name in FIELDS])  # noqa: C419 (a generator takes longer)
 
 
-def _differ_plainly(record: Document, memory: Document) -> bool:
-    """Return True only if all guards on texts say "same": a short cut that spares their facts."""
-    if not differ_plainly(record["summary"], memory["summary"]):
-        return False
+def _told_by_difference(record: Document, memory: Document) -> Told | None:
+    """Return what all guards on texts say, where it is told without their facts: a short cut."""
+    told = told_by_difference(record["summary"], memory["summary"])
     mine, other = record.get("content"), memory.get("content")
-    return mine is None or other is None or mine == other or differ_plainly(mine, other)
+    if told is None or mine is None or other is None or mine == other:
+        return told
+    contents = told_by_difference(mine, other)
+    return told if contents == "same" else contents
 
 
 def judge(guards: Mapping[str, GuardRow], record: Facts, memory: Facts, *, equal_hashes: bool) -> Judgement:
     """Return what the guards say of a record and a memory as it now stands."""
     unsure: dict[str, str] = {}
     fields_say_same = _have_equal_fields(record.document, memory.document)
-    texts_say_same: bool | None = True if equal_hashes else None
+    told: Told | None = "same" if equal_hashes else None  # by all guards on texts
+    is_looked_at = equal_hashes
     for name, row in guards.items():
         if fields_say_same and not row.asks_equal_fields:
             continue
         if not row.asks_equal_hashes:
-            if texts_say_same is None:  # where the facts of both are there already, they are quicker
+            if not is_looked_at:
+                is_looked_at = True
                 has_facts = "summary" in record.__dict__ and "summary" in memory.__dict__
-                texts_say_same = not has_facts and _differ_plainly(record.document, memory.document)
-            if texts_say_same:
+                told = None if has_facts else _told_by_difference(record.document, memory.document)  # facts are quicker
+            if told == name:
+                unsure[name] = "unsure"
+            if told is not None:
                 continue
         verdict = row.judge(record, memory)
         if verdict == "different":

@@ -11,9 +11,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from itertools import pairwise
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from membatch.similarity.pieces import NUMBER, NUMERAL_RUN, UNSPACED, Piece, canonical, piece_of, value
+from membatch.similarity.variants import are_variants
 from membatch.similarity.words import (
     AFTER_NE,
     AGENTS,
@@ -326,21 +327,57 @@ def _between(parts: Sequence[str]) -> dict[tuple[str, str], str]:
     return {(before, after): part for before, part, after in zip(around, around[1:], around[2:], strict=False)}
 
 
-def differ_plainly(mine: str, other: str) -> bool:
-    """Return True only if every guard on texts says "same" of two texts, found by a look at where they differ.
+def told_by_difference(mine: str, other: str) -> Told | None:
+    """Return what all guards on texts say of two texts, where a look at where they differ tells it.
 
-    What both begin and end with says the same in both; if what is left has no number, symbol, name, negation or
-    unspaced script, and content words on one side only, then nothing is for the guards to see.
+    What both begin and end with says the same in both. If what is left has no number, symbol, name, negation or
+    unspaced script, and content words on one side only, then nothing is for the guards to see; if it is one other
+    word of content on each side, which no other place has, then it is so for all but the guard `substitution`.
     """
     if not (mine.isascii() and other.isascii()):
-        return False
+        return None
     start = _common_beginning(mine, other)
-    before = mine[:start].rstrip()
-    if may_go_on(piece_of(before[before.rfind(" ") + 1 :])):
+    if _may_be_gone_on_with(mine[:start]):
+        return None
+    end = _common_end(mine[start:], other[start:])
+    left, right = mine[start : len(mine) - end].split(), other[start : len(other) - end].split()
+    if _weight(left) + _weight(right) <= _CONTENT:
+        return "same"
+    if len(left) == len(right) == 1 and _is_another_word(left[0], right[0], mine[:start] + mine[len(mine) - end :]):
+        return "substitution"
+    return None
+
+
+def _is_another_word(part: str, other_part: str, around: str) -> bool:
+    """Return whether two pieces are plain words, no names, that are not around them, and no inflections of one."""
+    piece, other_piece = piece_of(part), piece_of(other_part)
+    if piece.capitalised or other_piece.capitalised:
         return False
-    left, right = mine[start:], other[start:]
-    end = _common_end(left, right)
-    return _weight(left[: len(left) - end].split()) + _weight(right[: len(right) - end].split()) <= _CONTENT
+    if not is_plain_word(part, piece) or not is_plain_word(other_part, other_piece):
+        return False
+    word, other = piece.words[0], other_piece.words[0]
+    for here in around.split():
+        words = words_in(piece_of(here))
+        if word in words or other in words:
+            return False
+    return not are_variants(word, other)
+
+
+def words_in(piece: Piece) -> tuple[str, ...]:
+    """Return the words of a piece, and these in one where it is a hyphenated word."""
+    return (*piece.words, piece.compound) if piece.compound else piece.words
+
+
+def _may_be_gone_on_with(text: str) -> bool:
+    """Return whether what comes after a text may belong to its end, for a guard: one and (two), five (per cent)."""
+    while text := text.rstrip():
+        start = text.rfind(" ") + 1
+        piece, text = piece_of(text[start:]), text[:start]
+        if may_go_on(piece) or not ONES.isdisjoint(piece.words):
+            return True
+        if not BETWEEN_NUMBERS.issuperset(piece.words):
+            return False
+    return False
 
 
 def may_go_on(piece: Piece) -> bool:
@@ -384,6 +421,9 @@ _GAPS: Final = ("", " ")
 _GOES_ON: Final = _PHRASE_STARTS | {"per", "por", "pour"}  # wants badly to, per cent
 _NOTHING, _CONTENT, _MUCH = 0, 1, 2
 
+# What all guards on texts say: "same", or the name of the only one that is unsure.
+Told = Literal["same", "substitution"]
+
 
 def _weight(pieces: list[str]) -> int:
     """Return whether pieces of a text hold nothing, a content word, or more that a guard looks at."""
@@ -395,6 +435,6 @@ def _weight(pieces: list[str]) -> int:
         for word in piece.words:
             if word in _LOOKED_AT:
                 return _MUCH
-            if word not in NO_CONTENT or word in WEIGHTY:
+            if word not in NO_CONTENT or word in WEIGHTY or word in PREPOSITIONS:
                 heaviest = _CONTENT
     return heaviest
