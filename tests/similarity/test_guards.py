@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from membatch import ConfigError
 from membatch.config import DEFAULT_GUARDS
+from membatch.similarity import words as words_
 from membatch.similarity.guards import GUARDS, LIMITS, Facts, judge, resolve
 from membatch.similarity.pieces import piece_of, taken_apart
 from membatch.similarity.text import told_by_difference
@@ -292,6 +294,53 @@ def test_the_short_cut_for_another_word_says_what_every_text_guard_does(
 )
 def test_another_word_is_told_without_taking_texts_apart(one: str, other: str, told: str | None) -> None:
     assert told_by_difference(one, other) == told
+
+
+def _texts_in(table: object) -> Iterator[str]:
+    if isinstance(table, str):
+        yield table
+    elif isinstance(table, Mapping):
+        yield from _texts_in([*table, *table.values()])
+    elif isinstance(table, Iterable):
+        for row in table:
+            yield from _texts_in(row)
+
+
+# Words of one table are what a rule may take for one another, so that each table is as likely as any.
+TABLES = [
+    sorted({text for text in _texts_in(table) if text and not text.isspace()})
+    for name, table in sorted(vars(words_).items())
+    if name.isupper()
+]
+TABLE_WORDS = st.one_of(WORDS, *(st.sampled_from(table) for table in TABLES if table))
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    st.lists(TABLE_WORDS, max_size=3),
+    st.lists(TABLE_WORDS, max_size=2),
+    st.lists(TABLE_WORDS, max_size=2),
+    st.lists(TABLE_WORDS, max_size=3),
+)
+def test_the_short_cut_for_texts_knows_the_words_of_the_tables(
+    before: list[str], mine: list[str], other: list[str], after: list[str]
+) -> None:
+    assert_told(" ".join([*before, *mine, *after]), " ".join([*before, *other, *after]))
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    st.lists(TABLE_WORDS, min_size=1, max_size=6).flatmap(lambda some: st.tuples(st.just(some), st.permutations(some)))
+)
+def test_texts_of_words_of_the_tables_are_judged_the_same_either_way_round(texts: tuple[list[str], list[str]]) -> None:
+    one, two = ({"summary": " ".join(some)} for some in texts)
+    verdict = judge(GUARDS, Facts(one), Facts(two), equal_hashes=False).verdict
+    assert judge(GUARDS, Facts(two), Facts(one), equal_hashes=False).verdict == verdict
+
+
+def test_texts_of_nothing_but_grammar_in_another_order_are_judged() -> None:
+    one, two = Facts({"summary": "is it he"}), Facts({"summary": "he is it"})
+    assert judge(GUARDS, one, two, equal_hashes=False).verdict == "same"
 
 
 @pytest.mark.parametrize("name", ["summary", "content"])

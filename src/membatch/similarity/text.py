@@ -174,7 +174,7 @@ class TextFacts:
     def negated(self) -> list[str]:
         """What comes next, grammar aside, after each word that negates."""
         found = [word for word in self.words if word in NEGATION or word not in NO_CONTENT]
-        return [after for word, after in zip(found, [*found[1:], ""], strict=True) if word in NEGATION]
+        return [after for word, after in zip(found, [*found, ""][1:], strict=True) if word in NEGATION]
 
     @lazy
     def steps(self) -> list[str]:
