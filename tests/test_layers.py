@@ -16,6 +16,7 @@ RANKS = {
     "patch": 0,
     "signals": 0,
     "terminal": 0,
+    "threads": 1,
     "cells": 1,
     "config": 1,
     "plan": 1,

@@ -60,7 +60,7 @@ class Checkpoint(msgspec.Struct, frozen=True, gc=False):
 class Fingerprints(NamedTuple):
     """A block of what leads to memories, in columns: what an index is made of when its store is opened.
 
-    The last three are of founders whose content still leads to their memory, in the same order.
+    Scopes, sizes and tokens are of founders whose content still leads to their memory, in the same order.
     """
 
     memories: Any  # int64 (n,)

@@ -5,7 +5,6 @@ Rule: nothing is decided before the batch before it has committed; what was not 
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import random
 import signal
@@ -41,6 +40,7 @@ from membatch.report.tally import Change, Tally, tally_of
 from membatch.rules import Rules
 from membatch.sizing import Observation, Sizer
 from membatch.store import Store, Transaction
+from membatch.threads import other_thread
 from membatch.tolerance import Breaker
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Stop:
 
 @contextmanager
 def writer_thread() -> Iterator[ThreadPoolExecutor]:
-    """Give a thread that writes batches; the block is left when it has ended, whatever signals come meanwhile.
+    """Give a thread that writes batches.
 
     In the main thread others get their turn more often meanwhile: the writer needs the interpreter seldom, and then
     for moments. Measured (`benchmarks/load.py`): at Python's 5 ms it waits longer than it works.
@@ -112,15 +112,10 @@ def writer_thread() -> Iterator[ThreadPoolExecutor]:
     before, is_main = sys.getswitchinterval(), threading.current_thread() is threading.main_thread()
     if is_main:
         sys.setswitchinterval(min(before, SWITCH_SECONDS))
-    writer = ThreadPoolExecutor(1, "membatch-writer")
     try:
-        yield writer
+        with other_thread("writer") as writer:  # nobody may close the connection under it
+            yield writer
     finally:
-        has_ended = False
-        while not has_ended:  # nobody may close the connection under it
-            with contextlib.suppress(KeyboardInterrupt):
-                writer.shutdown()
-                has_ended = True
         if is_main:
             sys.setswitchinterval(before)
 

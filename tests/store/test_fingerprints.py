@@ -99,13 +99,32 @@ def test_blocks_go_on_behind_what_an_undone_run_has_left(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "damage",
-    ["digest = x'00'", "tokens = x'0011'", "content_hash = zeroblob(17)", "memory = 5000000000", "memory = '?'"],
+    [
+        "digest = x'00'",
+        "tokens = x'0011'",
+        "content_hash = zeroblob(17)",
+        "memory = 5000000000",
+        "memory = '?'",
+        "founder = 1.5",
+    ],
 )
 def test_damaged_fingerprints_are_told(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "memories.db"
     process(iter([{"summary": "one"}, {"summary": "two"}]), store=f"sqlite:///{path}")
     connection = sqlite3.connect(path)
     connection.execute(f"UPDATE fingerprint SET {damage} WHERE memory = 2")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match="fingerprints of this store are damaged"):
+        process(iter([{"summary": "three"}]), store=f"sqlite:///{path}")
+
+
+def test_damaged_tokens_are_told_where_texts_are_utf_16(tmp_path: Path) -> None:
+    path = tmp_path / "memories.db"
+    process(iter([{"summary": "one"}, {"summary": "two"}]), store=f"sqlite:///{path}")
+    in_utf_16(path, "UTF-16le")
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE fingerprint SET tokens = zeroblob(1) WHERE memory = 2")
     connection.commit()
     connection.close()
     with pytest.raises(StoreError, match="fingerprints of this store are damaged"):

@@ -333,13 +333,13 @@ def judge(guards: Mapping[str, GuardRow], record: Facts, memory: Facts, *, equal
     unsure: dict[str, str] = {}
     fields_say_same = _have_equal_fields(record.document, memory.document)
     told: Told | None = "same" if equal_hashes else None  # by all guards on texts
-    is_looked_at = equal_hashes
+    has_looked = equal_hashes
     for name, row in guards.items():
         if fields_say_same and not row.asks_equal_fields:
             continue
         if not row.asks_equal_hashes:
-            if not is_looked_at:
-                is_looked_at = True
+            if not has_looked:
+                has_looked = True
                 has_facts = "summary" in record.__dict__ and "summary" in memory.__dict__
                 told = None if has_facts else _told_by_difference(record.document, memory.document)  # facts are quicker
             if told == name:

@@ -6,8 +6,9 @@ Rule: a half touches nothing that the other one writes; compiled loops and numpy
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
+
+from membatch.threads import other_thread
 
 _WORTH_IT: Final = 1_000  # rows; fewer take less time than a thread
 
@@ -23,7 +24,7 @@ def in_halves(rows: int, work: Callable[[int, int], None]) -> None:
     if not half:
         work(0, rows)
         return
-    with ThreadPoolExecutor(1, "membatch-half") as other:
+    with other_thread("half") as other:
         second = other.submit(work, half, rows)
         work(0, half)
         second.result()

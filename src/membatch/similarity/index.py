@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +18,7 @@ from membatch.similarity.crowd import LEAST, Fetch
 from membatch.similarity.crowds import Asking, Crowds
 from membatch.similarity.guards import GuardRow
 from membatch.similarity.known import Known, digest_columns, hash_column, id_column
+from membatch.threads import other_thread
 
 if TYPE_CHECKING:
     from membatch.similarity.join import Found, Join
@@ -67,10 +67,12 @@ class Index:
                     return False
                 scopes = self._join.scope_numbers(block.scopes)
                 self._join.load(block.tokens, block.sizes, scopes, memories[block.stands], ahead)
-        with ThreadPoolExecutor(1, "membatch-known") as other:
+        if self._join is None:
+            self._known.enter_all()
+            return True
+        with other_thread("known") as other:
             known = other.submit(self._known.enter_all)
-            if self._join is not None:
-                self._join.enter_all()
+            self._join.enter_all()
             known.result()
         return True
 

@@ -97,7 +97,7 @@ class Postings:
         """Enter rows 0..stop for good, into lists that are empty: each gets the room that it needs, and a sixteenth."""
         state, half = self.lists.state, half_of(stop)
         self._count(0, half, rows)
-        before = self.lists.table[: state[LISTS], [LENGTH, CAPACITY]]  # a copy
+        before = self.lists.table[: state[LISTS], [LENGTH, CAPACITY]]  # a copy: entries of the first half
         self._count(half, stop, rows)
         lists = self.lists.table[: state[LISTS]]
         is_split = lists[:, LENGTH] >= LONG
@@ -108,13 +108,16 @@ class Postings:
         lists[:, START], lists[:, LENGTH], lists[:, CAPACITY] = starts >> 1, lengths, room
         lists[:, SORTED] = np.where(is_split, lengths, UNSPLIT)
         state[END] = ends[-1] if len(ends) else 0
-        self.lists = filled = self.lists._replace(slab=grown(self.lists.slab, int(state[END])))
+        self.lists = to_fill = self.lists._replace(slab=grown(self.lists.slab, int(state[END])))
         longest = int(np.diff(rows.offsets[: stop + 1]).max(initial=0))
         reaches = np.arange(longest + 1) * (rows.numerator + rows.denominator) // rows.numerator
-        ahead = grown(before, len(lists))[: len(lists)]
-        ahead = np.where(is_split, ahead[:, 1], ahead[:, 0])  # entries of the first half
-        begins = {0: starts.copy(), half: starts + ahead}  # where in each list the rows from there on go
-        in_halves(stop, lambda first, last: fill_lists(first, last, rows, filled, is_split, reaches, begins[first]))
+        begins = starts.copy(), starts.copy()  # where in each list the rows of each half go
+        known = is_split[: len(before)]
+        begins[1][: len(before)] += np.where(known, before[:, 1], before[:, 0])
+        in_halves(
+            stop,
+            lambda first, last: fill_lists(first, last, rows, to_fill, is_split, reaches, begins[first > 0]),
+        )
         split = np.flatnonzero(is_split)
         _sort_parts(self.lists.slab, starts[split], starts[split] + lengths[split])
         kernels.count_all(split, self.lists.table, self.lists.slab)

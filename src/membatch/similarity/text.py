@@ -331,8 +331,9 @@ def told_by_difference(mine: str, other: str) -> Told | None:
     """Return what all guards on texts say of two texts, where a look at where they differ tells it.
 
     What both begin and end with says the same in both. If what is left has no number, symbol, name, negation or
-    unspaced script, and content words on one side only, then nothing is for the guards to see; if it is one other
-    word of content on each side, which no other place has, then it is so for all but the guard `substitution`.
+    unspaced script, content words on one side only, and not the same words in another order, then nothing is for the
+    guards to see; if it is one other word of content on each side, which no other place has, then it is so for all but
+    the guard `substitution`.
     """
     if not (mine.isascii() and other.isascii()):
         return None
@@ -342,7 +343,7 @@ def told_by_difference(mine: str, other: str) -> Told | None:
     end = _common_end(mine[start:], other[start:])
     left, right = mine[start : len(mine) - end].split(), other[start : len(other) - end].split()
     if _weight(left) + _weight(right) <= _CONTENT:
-        return "same"
+        return None if left and _words_of(left) == _words_of(right) else "same"  # who gets what, what gets who
     if len(left) == len(right) == 1 and _is_another_word(left[0], right[0], mine[:start] + mine[len(mine) - end :]):
         return "substitution"
     return None
@@ -361,6 +362,11 @@ def _is_another_word(part: str, other_part: str, around: str) -> bool:
         if word in words or other in words:
             return False
     return not are_variants(word, other)
+
+
+def _words_of(parts: list[str]) -> list[str]:
+    """Return the words of pieces, sorted."""
+    return sorted([word for part in parts for word in piece_of(part).words])
 
 
 def words_in(piece: Piece) -> tuple[str, ...]:

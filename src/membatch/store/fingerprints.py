@@ -1,14 +1,13 @@
 """The table `fingerprint` → blocks of columns, for the index of a store that is opened.
 
 Rule: no object is made for a row; SQLite packs what a block holds, and what it packed must add up. It packs the next
-block in another thread meanwhile, which takes neither the interpreter's lock nor the caller's time.
+block in another thread meanwhile, which hardly ever needs the interpreter.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,13 +18,14 @@ from membatch.errors import StoreError
 from membatch.plan import Fingerprints
 from membatch.store.driver import ours
 from membatch.store.queries import query
+from membatch.threads import other_thread
 
 # Rows; the longest text has 50,000 tokens of 8 bytes, and SQLite packs at most a billion bytes.
 _BLOCK: Final = 2_000
 _HASHES: Final = 4  # words of 8 bytes, digest and content hash
 _WORD: Final = 8
 _MOST_MEMORIES: Final = 2**32  # the index keeps their keys in 32 bits
-_SIZE: Final = (1 << 17) - 1
+_LENGTH: Final = (1 << 20) - 1
 _SUPERSEDED, _FOUNDER = 1, 2
 
 
@@ -43,7 +43,7 @@ class _Packed(NamedTuple):
 def fingerprint_blocks(connection: sqlite3.Connection) -> Generator[Fingerprints]:
     """Yield all fingerprints. Raises StoreError where they are damaged."""
     execute = connection.execute
-    with ours(), ThreadPoolExecutor(1, "membatch-reader") as reader:
+    with ours(), other_thread("reader") as reader:
         (as_bytes,) = execute(query("appends_bytes")).fetchone()
         ahead, newest = execute(query("count_fingerprints")).fetchone()
         if ahead and not 0 < newest < _MOST_MEMORIES:
@@ -71,20 +71,20 @@ def _packed(connection: sqlite3.Connection, after: int, as_bytes: bool, scope: s
 
 
 def _columns(packed: _Packed, ahead: int) -> Fingerprints:
-    # One number a row: its memory; 17 bits of how many tokens it has and one, 0 where they are not made yet; and three
-    # of whether it is a founder's, and whether its content leads to the memory no longer.
+    # One number a row: its memory; 20 bits of how long its tokens are and one more, 0 where they are not made yet; and
+    # two of whether it is a founder's, and whether its content leads to the memory no longer.
     rows = _integers(packed.facts)
-    sizes, state = rows >> 3 & _SIZE, rows & 7
+    (sizes, odd), state = np.divmod(rows >> 2 & _LENGTH, _WORD), rows & 3
     stands, scopes = state == _FOUNDER, packed.scopes
     lengths = _HASHES + np.maximum(sizes - 1, 0)
-    if len(packed.words) != _WORD * int(lengths.sum()) or state.max() > _FOUNDER + _SUPERSEDED:
+    if odd.any() or len(packed.words) != _WORD * int(lengths.sum()):
         raise _damaged()
     words = np.frombuffer(packed.words, np.uint64)
     hashes = (np.cumsum(lengths) - lengths)[:, np.newaxis] + np.arange(_HASHES)
     are_tokens = np.repeat(stands, lengths)
     are_tokens[hashes] = False
     return Fingerprints(
-        memories=rows >> 20,
+        memories=rows >> 22,
         id_hashes=_integers(packed.id_hashes),
         superseded=state & _SUPERSEDED != 0,
         stands=stands,
@@ -101,7 +101,10 @@ def _damaged() -> StoreError:
 
 
 def _integers(text: str) -> npt.NDArray[np.int64]:
-    return np.fromstring(text, np.int64, sep=",")
+    try:
+        return np.fromstring(text, np.int64, sep=",")
+    except ValueError:
+        raise _damaged() from None
 
 
 def _from_digits(packed: bytes) -> bytes:

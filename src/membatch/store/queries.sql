@@ -124,7 +124,7 @@ SELECT min(rowid) FROM fingerprint WHERE rowid > ?;
 -- name: fingerprints: what leads to memories, all rows of a range in one row; ?3: bytes as hexadecimal digits
 SELECT
     count(*),
-    group_concat((memory << 20) + ifnull(length(tokens) + 8, 0) + 2 * founder + (superseded_by IS NOT NULL)),
+    group_concat((memory << 22) + (ifnull(length(tokens) + 8, 0) << 2) + 2 * founder + (superseded_by IS NOT NULL)),
     group_concat(CAST(id_hash AS INTEGER)),
     CAST(group_concat(
         CASE WHEN ?3
