@@ -112,8 +112,7 @@ class Postings:
         longest = int(np.diff(rows.offsets[: stop + 1]).max(initial=0))
         reaches = np.arange(longest + 1) * (rows.numerator + rows.denominator) // rows.numerator
         begins = starts.copy(), starts.copy()  # where in each list the rows of each half go
-        known = is_split[: len(before)]
-        begins[1][: len(before)] += np.where(known, before[:, 1], before[:, 0])
+        begins[1][: len(before)] += np.where(is_split[: len(before)], before[:, 1], before[:, 0])
         in_halves(
             stop,
             lambda first, last: fill_lists(first, last, rows, to_fill, is_split, reaches, begins[first > 0]),

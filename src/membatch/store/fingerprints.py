@@ -20,7 +20,8 @@ from membatch.store.driver import ours
 from membatch.store.queries import query
 from membatch.threads import other_thread
 
-# Rows; the longest text has 50,000 tokens of 8 bytes, and SQLite packs at most a billion bytes.
+# Rows; the longest text has 50,000 tokens of 8 bytes, and SQLite packs at most a billion bytes. Each byte takes four
+# where texts are UTF-16.
 _BLOCK: Final = 2_000
 _HASHES: Final = 4  # words of 8 bytes, digest and content hash
 _WORD: Final = 8
@@ -61,7 +62,7 @@ def _packed(connection: sqlite3.Connection, after: int, as_bytes: bool, scope: s
     (first,) = execute(query("next_fingerprint"), (after,)).fetchone()
     if first is None:
         return None
-    last = first + (_BLOCK if as_bytes else _BLOCK // 2) - 1
+    last = first + (_BLOCK if as_bytes else _BLOCK // 4) - 1
     row = execute(query("fingerprints"), (first, last, not as_bytes, scope)).fetchone()
     size, facts, id_hashes, words, others = row
     scopes = [scope]  # mostly a block has one, and not to list it for each row is a tenth of the time
