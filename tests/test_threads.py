@@ -9,16 +9,18 @@ IMPATIENT = """
 import os, signal, threading, time
 from membatch.threads import other_thread
 
-ended = []
+ended, interrupted = [], threading.Event()
 
 def work():
-    time.sleep(0.6)
+    interrupted.wait()
+    time.sleep(0.1)
     ended.append(True)
 
 def interrupt():
     for _ in range(4):
         time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
+    interrupted.set()
 
 try:
     with other_thread("test") as other:
