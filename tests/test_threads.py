@@ -9,6 +9,7 @@ IMPATIENT = """
 import os, signal, threading, time
 from membatch.threads import other_thread
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts this may have switched it off
 ended, interrupted = [], threading.Event()
 
 def work():
