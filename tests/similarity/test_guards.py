@@ -246,56 +246,6 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=3000, deadline=None)
-@given(
-    st.lists(WORDS, max_size=6),
-    st.lists(WORDS, max_size=3),
-    st.lists(WORDS, max_size=3),
-    st.lists(WORDS, max_size=6),
-)
-def test_the_short_cut_for_texts_says_what_every_text_guard_does(
-    before: list[str], mine: list[str], other: list[str], after: list[str]
-) -> None:
-    assert_told(" ".join([*before, *mine, *after]), " ".join([*before, *other, *after]))
-
-
-def assert_told(one: str, two: str) -> None:
-    told = told_by_difference(one, two)
-    if told is not None:
-        for name, row in GUARDS.items():
-            if not row.asks_equal_hashes:
-                verdict = row.judge(Facts({"summary": one}), Facts({"summary": two}))
-                assert verdict == ("unsure" if name == told else "same"), name
-
-
-ONE_WORD = st.one_of(
-    st.sampled_from(["bread", "breads", "cheese", "icecream", "ice-cream", "ice", "going", "gonna", "colour", "Bread"]),
-    WORDS,
-)
-
-
-@settings(max_examples=3000, deadline=None)
-@given(st.lists(ONE_WORD, max_size=5), ONE_WORD, ONE_WORD, st.lists(ONE_WORD, max_size=5))
-def test_the_short_cut_for_another_word_says_what_every_text_guard_does(
-    before: list[str], mine: str, other: str, after: list[str]
-) -> None:
-    assert_told(" ".join([*before, mine, *after]), " ".join([*before, other, *after]))
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "told"),
-    [
-        ("she ate bread at home", "she ate cheese at home", "substitution"),
-        ("she ate bread at home", "she ate breads at home", None),
-        ("she ate bread at Bread", "she ate cheese at Bread", None),
-        ("icecream and ice-cream", "bread and ice-cream", None),
-        ("she ate Bread at home", "she ate Cheese at home", None),
-    ],
-)
-def test_another_word_is_told_without_taking_texts_apart(one: str, other: str, told: str | None) -> None:
-    assert told_by_difference(one, other) == told
-
-
 def _texts_in(table: object) -> Iterator[str]:
     if isinstance(table, str):
         yield table
@@ -314,18 +264,48 @@ TABLES = [
 ]
 TABLE_WORDS = st.one_of(WORDS, *(st.sampled_from(table) for table in TABLES if table))
 
-
-@settings(max_examples=2000, deadline=None)
-@given(
-    st.lists(TABLE_WORDS, max_size=3),
-    st.lists(TABLE_WORDS, max_size=2),
-    st.lists(TABLE_WORDS, max_size=2),
-    st.lists(TABLE_WORDS, max_size=3),
+ONE_WORD = st.one_of(
+    st.sampled_from(["bread", "breads", "cheese", "icecream", "ice-cream", "ice", "going", "gonna", "colour", "Bread"]),
+    WORDS,
 )
-def test_the_short_cut_for_texts_knows_the_words_of_the_tables(
-    before: list[str], mine: list[str], other: list[str], after: list[str]
+
+
+def assert_told(one: str, two: str) -> None:
+    told = told_by_difference(one, two)
+    if told is not None:
+        for name, row in GUARDS.items():
+            if not row.asks_equal_hashes:
+                verdict = row.judge(Facts({"summary": one}), Facts({"summary": two}))
+                assert verdict == ("unsure" if name == told else "same"), name
+
+
+@pytest.mark.parametrize(
+    ("words", "least", "most"),
+    [(WORDS, 0, 3), (TABLE_WORDS, 0, 2), (ONE_WORD, 1, 1)],
+    ids=["words", "words of the tables", "one word"],
+)
+@settings(max_examples=3000, deadline=None)
+@given(st.data())
+def test_the_short_cut_for_texts_says_what_every_text_guard_does(
+    words: st.SearchStrategy[str], least: int, most: int, data: st.DataObject
 ) -> None:
+    around, between = st.lists(words, max_size=5), st.lists(words, min_size=least, max_size=most)
+    before, mine, other, after = map(data.draw, (around, between, between, around))
     assert_told(" ".join([*before, *mine, *after]), " ".join([*before, *other, *after]))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("she ate bread at home", "she ate cheese at home", "substitution"),
+        ("she ate bread at home", "she ate breads at home", None),
+        ("she ate bread at Bread", "she ate cheese at Bread", None),
+        ("icecream and ice-cream", "bread and ice-cream", None),
+        ("she ate Bread at home", "she ate Cheese at home", None),
+    ],
+)
+def test_another_word_is_told_without_taking_texts_apart(one: str, other: str, told: str | None) -> None:
+    assert told_by_difference(one, other) == told
 
 
 @settings(max_examples=2000, deadline=None)
