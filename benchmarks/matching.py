@@ -9,7 +9,7 @@ A folder keeps the texts and the truth of each cell, so that a method can be run
 Each method runs in a process of its own on the same texts, one after the other, `--rounds` times in turn, and is
 stopped at `--limit` seconds. What counts as a pair: word sets with a Jaccard index at or above the threshold. The
 truth shares no code with the product (`matching_truth.py`), and is held against comparing each with each on the first
-`--brute` texts. Time is from texts to answer, without starting up and compiling: on the clock, and of all threads,
+`--brute` texts. Time is from texts to answer, without starting up: on the clock, and of all threads,
 which says more on a busy machine. Memory is the peak above what the process held when it had read the texts.
 
 There are three questions. membatch, rensa, datasketch and goldenmatch say all *pairs*. rensa-flags (the fastest way

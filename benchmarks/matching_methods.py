@@ -1,6 +1,6 @@
 """What `matching.py` measures: membatch and its peers, each as it is used for the same question.
 
-Rule: a method prepares what is not measured, starting up and compiling, and returns the work as a function.
+Rule: a method prepares what is not measured, starting up, and returns the work as a function.
 """
 
 from __future__ import annotations
@@ -67,14 +67,6 @@ def _without_partner(found: Any, founders: int) -> npt.NDArray[np.int64]:
     return np.flatnonzero(~dropped)
 
 
-def _compiled(threshold: str) -> None:
-    """Compile the join, or read what was compiled before."""
-    some = [f"a b {number % 3} {number % 5} {number % 7}" for number in range(300)]
-    for founders in (_all, _without_partner):
-        for _ in _join(some, threshold, founders):
-            pass
-
-
 def _pairs(some: Texts, threshold: str) -> Iterator[Pairs]:
     for start, found, _ in _join(some, threshold, _all):
         yield ((found.hits[:, 0].astype(np.int64) + start) << 32) | found.hits[:, 1]
@@ -82,13 +74,11 @@ def _pairs(some: Texts, threshold: str) -> Iterator[Pairs]:
 
 def membatch(some: Texts, threshold: str) -> Prepared:
     """All pairs."""
-    _compiled(threshold)
     return lambda: list(_pairs(some, threshold)), lambda parts: np.sort(np.concatenate(parts))
 
 
 def membatch_flags(some: Texts, threshold: str) -> Prepared:
     """The same; of the pairs only which texts have a partner is kept."""
-    _compiled(threshold)
 
     def work() -> npt.NDArray[np.bool_]:
         flags = np.zeros(len(some), np.bool_)
@@ -102,7 +92,6 @@ def membatch_flags(some: Texts, threshold: str) -> Prepared:
 
 def membatch_founders(some: Texts, threshold: str) -> Prepared:
     """As a load uses the join where each pair is judged the same: a text with a partner is not entered."""
-    _compiled(threshold)
 
     def work() -> list[npt.NDArray[np.int64]]:
         return [kept + start for start, _, kept in _join(some, threshold, _without_partner)]

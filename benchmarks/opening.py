@@ -41,7 +41,7 @@ def opened(store: str) -> dict[str, float]:
     from membatch import Config, process
     from membatch.runs.session import Session
 
-    with tempfile.TemporaryDirectory() as folder:  # imports all, and compiles
+    with tempfile.TemporaryDirectory() as folder:  # imports all
         process([{"summary": "warm up"}], store=f"sqlite:///{folder}/warm.db")
     config = Config(store=store)
     before, begun, cpu = resident_bytes(), time.perf_counter(), time.process_time()

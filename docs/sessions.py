@@ -32,8 +32,8 @@ _VARYING = (
     (re.compile(r"(?<=%)\s+[\d,]+$"), " RATE"),
     (re.compile(r"[\d,.]+ (bytes|[kMG]i?B)\b"), "SIZE"),
 )
-# Written only by what takes a while: progress, a first compilation, what would make a long run faster.
-_PROGRESS = re.compile(r"[\d,]+ read, .*/s, |compiling the similarity search|next: \d+% of the work is ")
+# Written only by what takes a while: progress, what would make a long run faster.
+_PROGRESS = re.compile(r"[\d,]+ read, .*/s, |next: \d+% of the work is ")
 ANY = "…"
 
 

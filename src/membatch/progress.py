@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,6 @@ import msgspec
 
 from membatch.config import Config
 from membatch.report.tally import Counts, Tally, add
-from membatch.similarity.compiling import announced
 from membatch.source import is_database
 
 if TYPE_CHECKING:
@@ -45,12 +44,11 @@ def shown(config: Config, paths: list[str], *, quiet: bool) -> Iterator[list[Obs
     if quiet or config.log.level in ("warning", "error"):
         yield []
         return
-    with announced(_say) if config.dedup.strategy == "similar" else nullcontext():
-        if sys.stderr.isatty():
-            with _bar(known_size(paths)) as observer:
-                yield [observer]
-        else:
-            yield [_plain_lines()]
+    if sys.stderr.isatty():
+        with _bar(known_size(paths)) as observer:
+            yield [observer]
+    else:
+        yield [_plain_lines()]
 
 
 def _say(text: str) -> None:

@@ -19,7 +19,7 @@ from membatch.cli.program import cli
 from .command import lines
 from .command import membatch as membatch_command
 
-HEAVY = {"jsonschema_rs", "msgspec", "numba", "numpy", "psutil", "pyarrow", "rich", "sqlite3"}
+HEAVY = {"jsonschema_rs", "msgspec", "numpy", "psutil", "pyarrow", "rich", "sqlite3"}
 SCREEN = {"columns": 80, "lines": 40}
 
 
@@ -58,7 +58,7 @@ LOOKS = ["runs", "report", "history a", "review", "rejects", "config", "formats"
 def test_a_look_imports_nothing_that_only_a_load_needs(line: str, tmp_path: Path) -> None:
     lines(tmp_path / "in.jsonl", {"id": "a", "summary": "Anna sings"}, {"summary": ""})
     membatch_command("run", "in.jsonl", "--strategy", "exact", folder=tmp_path)
-    loads = {"numba", "numpy", "psutil", "pyarrow", "jsonschema_rs", "membatch.run", "membatch.source"}
+    loads = {"numpy", "psutil", "pyarrow", "jsonschema_rs", "membatch.run", "membatch.source"}
     assert not modules_of(*line.split(), folder=tmp_path) & loads
 
 

@@ -1,22 +1,13 @@
 """The columns that compiled code reads of crowds: facts as small integers, and what decides.
 
-Rule: arrays and constants only, so that nothing is compiled where there is no crowd.
+Rule: by position as `native/crowds.h` has them; an array of another kind of number is refused.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-UNKNOWN: Final = -1  # instead of a row of the table of whos
 NEVER, FOREVER = -(2**63), 2**63 - 1
-DAY: Final = 86_400_000_000  # microseconds
-NOBODY: Final = -1  # instead of a subject
-
-# Guards as numbers, in the order of their table; a mask has the bit 1 << number of each that is asked.
-NONE, SUBJECT, PARTICIPANTS, WHEN, NUMBERS = 0, 1, 2, 3, 4
-OUTCOMES: Final = 5
-ZONE: Final = 256  # members
-EXAMPLES: Final = 5  # of refusals, for each guard
 
 
 class Whos(NamedTuple):

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from membatch.plan import MemoryKey, StoredRow
-from membatch.similarity.columns import UNKNOWN, ZONE, Columns, Zones
+from membatch.similarity.columns import Columns, Zones
 from membatch.similarity.facts import Compact, Whos
 from membatch.similarity.guards import Facts
+from membatch.similarity.kernels import UNKNOWN, ZONE
 
 LEAST: Final = 64  # hits of one record from which on they are looked for a crowd
 _UNORDERED: Final = 0.25  # share of members that may stand at the end, out of order

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from membatch.plan import Batch, MemoryKey, Refusing, Similar
-from membatch.similarity.columns import UNKNOWN, Asked, Rule
+from membatch.similarity.columns import Asked, Rule
 from membatch.similarity.crowd import Crowd, Fetch, learn_missing
 from membatch.similarity.facts import Whos, mask_of
 from membatch.similarity.guards import GuardRow
+from membatch.similarity.kernels import UNKNOWN
 from membatch.similarity.known import Known
 
 if TYPE_CHECKING:

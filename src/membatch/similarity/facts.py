@@ -12,15 +12,15 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from membatch.similarity import columns
+from membatch.similarity import columns, kernels
 from membatch.similarity.guards import GUARDS, Facts, GuardRow
 
 # The guards that compiled code knows, in the order of their table.
 COMPILED: Final = {
-    "subject": columns.SUBJECT,
-    "participants": columns.PARTICIPANTS,
-    "when": columns.WHEN,
-    "numbers": columns.NUMBERS,
+    "subject": kernels.SUBJECT,
+    "participants": kernels.PARTICIPANTS,
+    "when": kernels.WHEN,
+    "numbers": kernels.NUMBERS,
 }
 GUARD_NAMES: Final = {number: name for name, number in COMPILED.items()}
 
@@ -95,7 +95,7 @@ class Whos:
             for name in ("_subjects", "_begins", "_since", "_until"):
                 setattr(self, name, _with_room(getattr(self, name), row + 2))
             subject = facts.subject
-            self._subjects[row] = columns.NOBODY if subject is None else names.setdefault(subject, len(names))
+            self._subjects[row] = kernels.NOBODY if subject is None else names.setdefault(subject, len(names))
             self._begins[row + 1] = begin + len(people)
             self._since[row], self._until[row] = since, until
         return row

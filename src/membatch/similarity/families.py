@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from membatch.similarity import family_kernels as kernels
+from membatch.similarity import kernels
 from membatch.similarity.crowd import Crowd
 
 MOST_DIGITS: Final = 8  # words with a digit in one text; a text with more is in no crowd
@@ -56,7 +56,7 @@ class Families:
     def keys_of(self, which: Numbers, rows: Rows) -> npt.NDArray[np.uint64]:
         """Return the key of the crowd that each row belongs to, if there is one; 0 for a row that can be in none."""
         keys = np.empty(len(which), np.uint64)
-        kernels.base_keys(which, rows.tokens, rows.offsets, rows.scopes, rows.has_digit, MOST_DIGITS, keys)
+        kernels.base_keys(which, rows, MOST_DIGITS, keys)
         return keys
 
     def of(self, keys: npt.NDArray[np.uint64]) -> Numbers:
@@ -82,7 +82,7 @@ class Families:
     def digits_of(self, number: int, which: Numbers, rows: Rows) -> npt.NDArray[np.int32]:
         """Return the tokens with a digit of rows that belong to a crowd, and enter it under them."""
         digits = np.empty((len(which), self.crowds[number].width), np.int32)
-        kernels.digits_of(which, rows.tokens, rows.offsets, rows.has_digit, digits)
+        kernels.digits_of(which, rows, digits)
         self._post(number, np.unique(digits))
         return digits
 
@@ -101,9 +101,7 @@ class Families:
         sizes = np.diff(rows.offsets)[which]
         room = int(sizes.sum())
         keys, holders = np.empty(room, np.uint64), np.empty(room, np.int64)
-        count = kernels.prefix_keys(
-            which, rows.tokens, rows.offsets, rows.scopes, self._numerator, self._denominator, keys, holders
-        )
+        count = kernels.prefix_keys(which, rows, self._numerator, self._denominator, keys, holders)
         left = np.searchsorted(self._posted, keys[:count])
         times = np.searchsorted(self._posted, keys[:count], "right") - left
         within = np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, times)
@@ -113,7 +111,7 @@ class Families:
         shared = np.empty(len(both), np.int64)
         base_sizes = np.array([len(base) for base in self._bases], np.int64)
         offsets = np.concatenate([[0], np.cumsum(base_sizes)])
-        kernels.overlaps(found, crowds, rows.tokens, rows.offsets, np.concatenate(self._bases), offsets, shared)
+        kernels.overlaps(found, crowds, rows, np.concatenate(self._bases), offsets, shared)
         widths = np.array([crowd.width for crowd in self.crowds])[crowds]
         total = np.diff(rows.offsets)[found] + base_sizes[crowds] + widths
         needed = -(-self._numerator * total // (self._numerator + self._denominator))

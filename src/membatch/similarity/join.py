@@ -17,13 +17,10 @@ from membatch.errors import SurroundingsError
 from membatch.plan import MemoryKey
 from membatch.similarity import families, kernels
 from membatch.similarity.families import Families, Numbers, Touches
-from membatch.similarity.family_kernels import flat_digits
 from membatch.similarity.halves import in_halves
-from membatch.similarity.loading_kernels import count_tokens, rank_rows
+from membatch.similarity.kernels import FOUND, MOST_ROWS, RECORD
 from membatch.similarity.numbering import Numbering
-from membatch.similarity.posting_kernels import MOST_ROWS, Rows
-from membatch.similarity.postings import Postings, grown
-from membatch.similarity.probe_kernels import FOUND, RECORD, Room
+from membatch.similarity.postings import Postings, Room, Rows, grown
 
 _MOST_HITS: Final = 1 << 20  # of one batch; past that the batch is decided in parts
 _ROOM: Final = 1 << 16  # hits that are found at once
@@ -143,7 +140,7 @@ class Join:
         rows, stop = self._rows(), self._size + self._batch
         sizes = np.diff(rows.offsets[self._size : stop + 1])
         starts, digits = np.empty(self._batch + 1, np.int64), np.empty(int(sizes.sum()), np.int32)
-        flat_digits(self._size, stop, rows.tokens, rows.offsets, rows.has_digit, starts, digits)
+        kernels.flat_digits(self._size, stop, rows, starts, digits)
         return sizes, starts, digits[: starts[-1]]
 
     def _joined(self) -> Rows:
@@ -182,7 +179,7 @@ class Join:
         many = np.bincount(hits[:, RECORD], minlength=self._batch) >= self._crowd
         if not many.any():
             return np.empty(0, np.uint64)
-        rows = np.unique(hits[many[hits[:, RECORD]], FOUND])
+        rows = np.unique(hits[many[hits[:, RECORD]], FOUND]).astype(np.int64)
         keys, counts = np.unique(self.families.keys_of(rows, self._rows()), return_counts=True)
         found: npt.NDArray[np.uint64] = keys[(counts >= self._crowd // 2) & (keys != 0)]
         return found
@@ -231,9 +228,9 @@ class Join:
         return np.concatenate(parts) if parts else np.empty((0, 4), np.int32), row - first
 
     def _probe(self, row: int) -> tuple[int, int, int, int]:
-        first, stop, stamp = self._size, self._size + self._batch, self._stamp - self._size
+        stop, stamp = self._size + self._batch, self._stamp - self._size
         room = Room(self._seen, self._met, self._fits, self._found, self.counted)
-        return self._postings.probe(first, row, stop, self._joined(), room, stamp)
+        return self._postings.probe(row, stop, self._joined(), room, stamp)
 
     def memories_of(self, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint32]:
         """Return the memories of rows, 0 for records of the batch."""
@@ -322,11 +319,11 @@ class Join:
         """Enter all founders that were taken down."""
         stop = self._size
         if not stop:
-            return  # and no compiled code is read for it
+            return
         frequency = np.zeros(len(self._numbering), np.int64)
-        count_tokens(self._tokens[: self._offsets[stop]], frequency)
+        kernels.count_tokens(self._tokens[: self._offsets[stop]], frequency)
         columns = (self._tokens, self._offsets, self._numbering.rank(frequency), self._signatures)
-        in_halves(stop, lambda first, last: rank_rows(first, last, *columns))
+        in_halves(stop, lambda first, last: kernels.rank_rows(first, last, *columns))
         self._alive[:stop] = True
         self._postings.enter_all(stop, self._joined())
 

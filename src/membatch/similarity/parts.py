@@ -14,26 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from membatch.plan import Candidate, MemoryKey, Refused
-from membatch.similarity import crowd_kernels as kernels
-from membatch.similarity import zone_kernels
-from membatch.similarity.columns import (
-    EXAMPLES,
-    NONE,
-    NUMBERS,
-    OUTCOMES,
-    UNKNOWN,
-    ZONE,
-    Asked,
-    Changes,
-    Columns,
-    Led,
-    Rank,
-    Rule,
-    Zones,
-)
+from membatch.similarity import kernels
+from membatch.similarity.columns import Asked, Changes, Columns, Led, Rank, Rule, Zones
 from membatch.similarity.crowd import Crowd, zones_of
 from membatch.similarity.facts import GUARD_NAMES, Compact, Whos
 from membatch.similarity.guards import Facts
+from membatch.similarity.kernels import EXAMPLES, NONE, NUMBERS, OUTCOMES, UNKNOWN, ZONE
 
 _YOUNG: Final = 2**62  # instead of the key of a memory that a record of the batch may found
 _ANY: Final = Rank(0, 1, 0)
@@ -108,7 +94,7 @@ class Members:
     def __init__(self, columns: Columns, zones: Zones) -> None:
         self.columns, self.zones, self.led = columns, zones, _NO_LED
         self.changed = Changed()
-        zone_kernels.write_zones(columns, zones)
+        kernels.write_zones(columns, zones)
         self.founded = 0  # how many members have each founded a memory, up to the first that has not
         self._missing = np.zeros(0, np.int64)  # how many members of each zone have founded no memory
         self._unstamped = np.zeros(max(1, len(columns.who)), np.int64)
@@ -324,6 +310,7 @@ class Part:
             rank,
             np.empty((1, 4), np.int64),
             counts,
+            np.empty_like(counts),
             (np.empty((OUTCOMES, 0, 4), np.int64), np.full(OUTCOMES, EXAMPLES, np.int64)),
         )
 

@@ -6,16 +6,14 @@ good. Data in: rows. Data out: lists to probe.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from membatch.similarity import posting_kernels as kernels
+from membatch.similarity import kernels
 from membatch.similarity.halves import half_of, in_halves
-from membatch.similarity.kernels import rehash
-from membatch.similarity.loading_kernels import count_entries, fill_lists
-from membatch.similarity.posting_kernels import (
+from membatch.similarity.kernels import (
     CAPACITY,
     END,
     GROWN,
@@ -25,12 +23,53 @@ from membatch.similarity.posting_kernels import (
     ROOM,
     SORTED,
     START,
+    STATES,
+    TABLE_WIDTH,
     UNSPLIT,
-    Lists,
-    Places,
-    Rows,
 )
-from membatch.similarity.probe_kernels import Room, find_similar
+
+
+class Rows(NamedTuple):
+    """The rows of a join."""
+
+    tokens: Any  # int32, highest and so rarest first in each row
+    offsets: Any  # int64, one more
+    scopes: Any  # int32
+    signatures: Any  # uint64 (n, 2): two bitmaps of the tokens
+    alive: Any  # bool
+    numerator: int  # of the threshold
+    denominator: int
+
+
+class Lists(NamedTuple):
+    """The postings: a table from (scope, token) to the number of a list, and where its entries are."""
+
+    keys: Any  # uint64, 0 where a slot is free
+    numbers: Any  # int32
+    # int32 (n, 7): start in pairs of entries, length, capacity, how many are sorted (UNSPLIT where it is not split),
+    # how many of these are for all seconds, what the least size lacks to 255, the longest reach
+    table: Any
+    slab: Any  # uint64, the entries
+    free: Any  # int64: by size, the first of the places that lists have left; each leads to the next
+    state: Any  # int64: how many lists, the end of the slab, where to go on, what room is missing, how many have grown
+
+
+class Places(NamedTuple):
+    """For each row from `first` on the numbers of its lists, one for each prefix token; none where it is not wanted."""
+
+    first: int
+    starts: Any  # int64, one more than rows
+    lists: Any  # int32
+
+
+class Room(NamedTuple):
+    """What a join works in when it looks for hits, and where it puts them."""
+
+    seen: Any  # int32, a stamp for each row that was met
+    met: Any  # uint64, entries
+    fits: Any  # uint8, which of a list's entries fit
+    found: Any  # int32 (n, 4): record, row, shared, union
+    counted: Any  # int64: rows met, pairs verified
 
 
 class Postings:
@@ -40,10 +79,10 @@ class Postings:
         self.lists = Lists(
             keys=np.zeros(1 << 14, np.uint64),
             numbers=np.zeros(1 << 14, np.int32),
-            table=np.zeros((1 << 13, 7), np.int32),
+            table=np.zeros((1 << 13, TABLE_WIDTH), np.int32),
             slab=np.zeros(1 << 15, np.uint64),
             free=np.full(64, -1, np.int64),
-            state=np.zeros(5, np.int64),
+            state=np.zeros(STATES, np.int64),
         )
         self.places = Places(0, np.zeros(1, np.int64), np.empty(0, np.int32))
         self._long = np.empty((0, 2), np.int32)  # lists that have become long, with their tokens, some repeatedly
@@ -115,7 +154,7 @@ class Postings:
         begins[1][: len(before)] += np.where(is_split[: len(before)], before[:, 1], before[:, 0])
         in_halves(
             stop,
-            lambda first, last: fill_lists(first, last, rows, to_fill, is_split, reaches, begins[first > 0]),
+            lambda first, last: kernels.fill_lists(first, last, rows, to_fill, is_split, reaches, begins[first > 0]),
         )
         split = np.flatnonzero(is_split)
         _sort_parts(self.lists.slab, starts[split], starts[split] + lengths[split])
@@ -124,13 +163,12 @@ class Postings:
     def _count(self, first: int, stop: int, rows: Rows) -> None:
         """Count the entries of some rows, and make the tables as long as their lists are many."""
         row, offsets = first, rows.offsets
-        while (row := count_entries(row, stop, rows, self.lists)) < stop:
+        while (row := kernels.count_entries(row, stop, rows, self.lists)) < stop:
             self._grow(int(self.lists.state[LISTS]) + int(offsets[row + 1] - offsets[row]))
 
-    def probe(self, first: int, row: int, stop: int, rows: Rows, room: Room, stamp: int) -> tuple[int, int, int, int]:
-        """Return what `find_similar` does of those of rows row..stop that are in hand; `first` is the first of them."""
-        found: tuple[int, int, int, int] = find_similar(first, row, stop, self.places, rows, self.lists, room, stamp)
-        return found
+    def probe(self, row: int, stop: int, rows: Rows, room: Room, stamp: int) -> tuple[int, int, int, int]:
+        """Return what `find_similar` does of rows row..stop, which are in hand."""
+        return kernels.find_similar(row, stop, self.places, rows, self.lists, room, stamp)
 
     def take_out(self, first: int, stop: int, rows: Rows) -> None:
         """Take rows out again that were entered for the time of the batch."""
@@ -146,7 +184,7 @@ class Postings:
             size *= 2
         if size > len(keys):
             keys, numbers = np.zeros(size, np.uint64), np.zeros(size, np.int32)
-            rehash(self.lists.keys, self.lists.numbers, keys, numbers)
+            kernels.rehash(self.lists.keys, self.lists.numbers, keys, numbers)
         self.lists = self.lists._replace(keys=keys, numbers=numbers, table=grown(self.lists.table, lists))
 
 

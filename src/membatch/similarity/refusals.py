@@ -14,10 +14,10 @@ import numpy as np
 
 from membatch.patch import Document
 from membatch.plan import Candidate, Counted, MemoryKey, Refused
-from membatch.similarity import crowd_kernels as kernels
-from membatch.similarity.columns import UNKNOWN
+from membatch.similarity import kernels
 from membatch.similarity.facts import GUARD_NAMES, Compact
 from membatch.similarity.guards import Facts
+from membatch.similarity.kernels import UNKNOWN
 from membatch.similarity.parts import Part, Records
 
 

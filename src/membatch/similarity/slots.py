@@ -1,7 +1,6 @@
 """A hash table over columns: from a 64-bit key to the row that holds it, a whole batch at a time.
 
-Rule: open addressing with linear probing, without wrapping round; a slot holds a row number, -1 when it is
-free. Loops go over probes, not over keys, so that numpy does the work and nothing needs compiling.
+Rule: open addressing with linear probing, without wrapping round; a slot holds a row number, FREE when it holds none.
 """
 
 from __future__ import annotations
@@ -10,6 +9,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from membatch.similarity import kernels
+from membatch.similarity.kernels import FREE
 
 UInts = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
@@ -20,7 +22,6 @@ _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _HALF: Final = np.uint64(32)
 _LOWER: Final = np.uint64(2**32 - 1)
 _UPPER: Final = ~_LOWER
-_FREE: Final = -1
 _MARGIN: Final = 1024  # slots behind the last home
 _BLOCK: Final = 1 << 16
 
@@ -30,29 +31,14 @@ class Slots:
 
     def __init__(self) -> None:
         self._capacity = 1024
-        self._rows = np.full(self._capacity + _MARGIN, _FREE, np.int32)
+        self._rows = np.full(self._capacity + _MARGIN, FREE, np.int32)
         self._used = 0
 
-    def _homes(self, keys: UInts) -> Rows:
-        # Any capacity works, because a slot is chosen by the upper bits of the mixed key.
-        return (((keys * _MIX) >> _HALF) * np.uint64(self._capacity) >> _HALF).astype(np.int64)
-
     def find(self, columns: tuple[UInts, ...], wanted: tuple[UInts, ...]) -> tuple[Rows, Rows]:
-        """Return, for each wanted key, the row whose columns equal it and its slot, -1 where there is none."""
-        found = np.full(len(wanted[0]), -1, np.int64)
-        places = np.full(len(wanted[0]), -1, np.int64)
-        active = np.arange(len(wanted[0]))
-        at = self._homes(wanted[0])
-        while active.size:
-            rows = self._rows[at]
-            taken = rows != _FREE
-            active, at, rows = active[taken], at[taken], rows[taken]
-            equal = np.ones(len(rows), np.bool_)
-            for column, values in zip(columns, wanted, strict=True):
-                equal &= column[rows] == values[active]
-            found[active[equal]] = rows[equal]
-            places[active[equal]] = at[equal]
-            active, at = active[~equal], at[~equal] + 1
+        """Return, for each wanted key, the row whose columns (one or two) equal it and its slot, -1 where none does."""
+        found, places = np.empty(len(wanted[0]), np.int64), np.empty(len(wanted[0]), np.int64)
+        checks = (columns[1], wanted[1]) if len(columns) > 1 else (None, None)
+        kernels.find_keys(self._rows, self._capacity, columns[0], checks[0], wanted[0], checks[1], found, places)
         return found, places
 
     def put(self, keys: UInts, rows: Rows) -> None:
@@ -60,27 +46,14 @@ class Slots:
         self._used += len(rows)
         if self._used > MAX_LOAD * self._capacity:
             self._rebuild(keys, int(self._used / MAX_LOAD * GROWTH))
-        while not self._enter(keys, rows):
+        while not kernels.enter_keys(self._rows, self._capacity, keys, rows):
             self._rebuild(keys, int(self._capacity * GROWTH))
-
-    def _enter(self, keys: UInts, rows: Rows) -> bool:
-        """Enter rows; return False, with none of them entered twice, if one found no place before the end."""
-        active, at = rows, self._homes(keys[rows])
-        while active.size:
-            if at.max() >= len(self._rows) - 1:  # the last slot stays free, it ends every search
-                self._rows[np.isin(self._rows, rows)] = _FREE
-                return False
-            free = self._rows[at] == _FREE
-            self._rows[at[free]] = active[free]  # of several rows for one slot the last one gets it
-            waiting = self._rows[at] != active
-            active, at = active[waiting], at[waiting] + 1
-        return True
 
     def fill(self, in_order: UInts) -> None:
         """Lay the table out for rows as `in_home_order` gives them, each key once; what it held before is forgotten."""
         self._used = len(in_order)
         self._capacity = max(1024, int(self._used / MAX_LOAD * GROWTH))
-        self._rows = np.full(self._capacity + _MARGIN, _FREE, np.int32)
+        self._rows = np.full(self._capacity + _MARGIN, FREE, np.int32)
         next_free = 0
         for start in range(0, len(in_order), _BLOCK):
             block = in_order[start : start + _BLOCK]
@@ -89,16 +62,17 @@ class Slots:
             places = np.maximum.accumulate(np.maximum(homes - steps, next_free)) + steps
             next_free = int(places[-1]) + 1
             if next_free >= len(self._rows):  # the last slot stays free, it ends every search
-                self._rows = np.concatenate([self._rows, np.full(next_free + _MARGIN, _FREE, np.int32)])
+                self._rows = np.concatenate([self._rows, np.full(next_free + _MARGIN, FREE, np.int32)])
             self._rows[places] = rows_of(block)
 
     def _rebuild(self, keys: UInts, capacity: int) -> None:
         """Lay the table out anew, larger; block by block, so that it takes no memory but the new table's."""
         old, self._capacity = self._rows, max(self._capacity, capacity)
         while True:
-            self._rows = np.full(self._capacity + _MARGIN, _FREE, np.int32)
+            self._rows = np.full(self._capacity + _MARGIN, FREE, np.int32)
             blocks = (old[start : start + _BLOCK] for start in range(0, len(old), _BLOCK))
-            if all(self._enter(keys, block[block != _FREE].astype(np.int64)) for block in blocks):
+            entered = (block[block != FREE].astype(np.int64) for block in blocks)
+            if all(kernels.enter_keys(self._rows, self._capacity, keys, rows) for rows in entered):
                 return
             self._capacity = int(self._capacity * GROWTH)
 
