@@ -6,8 +6,9 @@ cheap to hand to and from a worker process.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, NewType, Protocol
+from typing import Any, NamedTuple, NewType, Protocol, overload
 
 import msgspec
 
@@ -44,6 +45,58 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     index: int = 0
     inside: bool | None = None
     reached: Reached | None = None
+
+
+class Stretch(NamedTuple):
+    """Where items that follow one another in a source were read; the parts of a `Position`, by column."""
+
+    source: int
+    lines: Sequence[int]
+    offsets: Sequence[int] | None
+    inside: bool | None = None
+    reached: Sequence[Reached | None] | None = None
+
+
+class Positions(Sequence[Position]):
+    """The positions of items; each is made when somebody asks for it, which for most items nobody does."""
+
+    __slots__ = ("_ends", "_first", "_stop", "_stretches")
+
+    def __init__(self, stretches: Iterable[Stretch] = ()) -> None:
+        self._stretches: list[Stretch] = []
+        self._ends: list[int] = []  # of each stretch
+        self._first = self._stop = 0  # of what a slice shows
+        for stretch in stretches:
+            self.add(stretch)
+
+    def add(self, stretch: Stretch) -> None:
+        """Add the positions of items that come behind all others."""
+        self._stop += len(stretch.lines)
+        self._stretches.append(stretch)
+        self._ends.append(self._stop)
+
+    def __len__(self) -> int:
+        return self._stop - self._first
+
+    @overload
+    def __getitem__(self, at: int) -> Position: ...
+    @overload
+    def __getitem__(self, at: slice) -> Positions: ...
+    def __getitem__(self, at: int | slice) -> Position | Positions:
+        """Return a position, or those of a slice without steps; what is behind the last raises IndexError."""
+        shown = range(self._first, self._stop)
+        if isinstance(at, slice):
+            part = shown[at]
+            slice_of = Positions()
+            slice_of._stretches, slice_of._ends = self._stretches, self._ends
+            slice_of._first, slice_of._stop = part.start, max(part.start, part.stop)
+            return slice_of
+        place = shown[at]
+        number = bisect_right(self._ends, place)
+        source, lines, offsets, inside, reached = self._stretches[number]
+        within = place - self._ends[number] + len(lines)
+        offset = None if offsets is None else offsets[within]
+        return Position(source, lines[within], offset, 0, inside, None if reached is None else reached[within])
 
 
 class Checkpoint(msgspec.Struct, frozen=True, gc=False):
@@ -125,7 +178,7 @@ class RawBatch(msgspec.Struct, kw_only=True):
     """Items as they were read, each one JSON text, with their positions; `rejected` holds the unreadable ones."""
 
     items: list[bytes]
-    positions: list[Position]
+    positions: Sequence[Position]
     rejected: dict[int, Rejection]
     skip: int  # how many records of the first item are already done
     after: Checkpoint  # where to read on after the last item
@@ -136,7 +189,7 @@ class RawBatch(msgspec.Struct, kw_only=True):
 class Batch(msgspec.Struct, kw_only=True):
     """Records ready to be decided, as columns; where `rejections` has an entry the other columns hold nothing."""
 
-    positions: list[Position]
+    positions: Sequence[Position]
     ids: list[str]
     scopes: list[str]
     records: list[bytes]  # canonical JSON without the id

@@ -71,7 +71,7 @@ class Found(NamedTuple):
     `notes` holds what the format says of those records that deserve a look or were of an older version.
     """
 
-    positions: list[Position]
+    positions: Sequence[Position]
     records: list[bytes]
     raws: list[bytes]
     formats: list[str | None] | None
@@ -87,6 +87,7 @@ class Found(NamedTuple):
         if isinstance(record, Rejection):
             self.rejected[len(self.positions)] = record
             record = b""
+        assert isinstance(self.positions, list)
         self.positions.append(position)
         self.records.append(record)
         self.raws.append(raw)

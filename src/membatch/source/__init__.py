@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ import msgspec
 from membatch.config import SourceSettings
 from membatch.errors import SourceError
 from membatch.layout import PLAIN, Document, Layout
-from membatch.plan import Checkpoint, Position, RawBatch, Rejection
+from membatch.plan import Checkpoint, Positions, RawBatch, Rejection, Stretch
 from membatch.source import sql
 from membatch.source.chunk import Chunk
 from membatch.source.json_members import Span
@@ -166,7 +165,7 @@ def batches(
 
 
 def _new(after: Checkpoint, *, skip: int, flat: bool) -> RawBatch:
-    return RawBatch(items=[], positions=[], rejected={}, skip=skip, after=after, flat=flat, documents={})
+    return RawBatch(items=[], positions=Positions(), rejected={}, skip=skip, after=after, flat=flat, documents={})
 
 
 def _take(batch: RawBatch, source: int, chunk: Chunk, start: int, stop: int) -> None:
@@ -174,10 +173,10 @@ def _take(batch: RawBatch, source: int, chunk: Chunk, start: int, stop: int) -> 
         if start <= index < stop:
             batch.rejected[len(batch.items) + index - start] = rejection
     batch.items.extend(chunk.items[start:stop])
-    lines = chunk.lines[start:stop]
-    offsets: list[int] | list[None] = chunk.offsets[start:stop] if chunk.offsets else [None] * len(lines)
-    reached = repeat(None) if chunk.reached is None else chunk.reached[start:stop]
-    batch.positions.extend(map(Position, repeat(source), lines, offsets, repeat(0), repeat(chunk.inside), reached))
+    offsets = chunk.offsets[start:stop] if chunk.offsets else None
+    reached = None if chunk.reached is None else chunk.reached[start:stop]
+    assert isinstance(batch.positions, Positions)
+    batch.positions.add(Stretch(source, chunk.lines[start:stop], offsets, chunk.inside, reached))
     batch.after = _following(chunk, stop, source)
 
 

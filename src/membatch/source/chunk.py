@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from membatch.config import SourceSettings
@@ -21,7 +21,7 @@ class Chunk(NamedTuple):
     """
 
     items: list[bytes]
-    lines: list[int]
+    lines: Sequence[int]
     offsets: list[int] | None
     rejected: dict[int, Rejection]
     next_line: int

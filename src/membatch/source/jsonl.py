@@ -7,7 +7,7 @@ read past without being kept, an unreadable rest is one rejected item.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from membatch.config import SourceSettings
@@ -60,8 +60,9 @@ def _chunk(lines: list[bytes], line: int, offset: int, limit: int, *, ended: boo
     ends = list(accumulate([len(text) + 1 for text in lines], initial=offset))
     next_offset = ends[-1] if ended else ends[-1] - 1
     numbers = range(line, line + len(lines))
+    kept: Sequence[int] = numbers
     if all(lines) and not any(map(bytes.isspace, lines)):
-        items, kept, starts = lines, list(numbers), ends[:-1]
+        items, starts = lines, ends[:-1]
     else:
         there = [number for number, text in enumerate(lines) if text and not text.isspace()]
         items = [lines[number] for number in there]
