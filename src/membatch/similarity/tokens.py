@@ -53,17 +53,7 @@ def character_classes() -> npt.NDArray[np.uint8]:
 
 def tokenize(texts: Sequence[str]) -> list[bytes]:
     """Return the token hashes of each canonical text, 8 bytes each."""
-    if not texts:
-        return []
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    characters = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)
-    hashes = np.empty(len(characters) + 1, np.uint64)
-    ends = np.empty(len(texts), np.int64)
-    kernels.hash_tokens(characters, starts, character_classes(), hashes, ends)
-    whole = hashes[: ends[-1]].tobytes()
-    places = [0, *(8 * ends).tolist()]
-    return [whole[places[number] : places[number + 1]] for number in range(len(texts))]
+    return kernels.hash_tokens(list(texts), character_classes())
 
 
 def are_same(stored: bytes, tokens: bytes) -> bool:

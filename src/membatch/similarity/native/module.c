@@ -46,7 +46,6 @@ static void *array(Arrays *arrays, PyObject *object, const char *letters, Py_ssi
 #define READS(arrays, object, size, letters, bytes) array(arrays, object, letters, bytes, false, size)
 #define WRITES(arrays, object, size, letters, bytes) array(arrays, object, letters, bytes, true, size)
 #define INT32 "il", 4
-#define UINT32 "IL", 4
 #define INT64 "lq", 8
 #define UINT64 "LQ", 8
 #define BYTES "?bB", 1
@@ -118,15 +117,53 @@ static PyObject *nothing(void)
 
 /* Tokens. */
 
-BEGIN(hash_tokens, 5)
-    int64_t texts;
-    const uint32_t *characters = IN(0, UINT32);
-    const int64_t *starts = IN(1, INT64);
-    const uint8_t *classes = IN(2, BYTES);
-    uint64_t *hashes = OUT(3, UINT64);
-    int64_t *ends = OUT_SIZED(4, &texts, INT64);
-    WORK(hash_tokens(characters, starts, texts, classes, hashes, ends))
-END(nothing())
+/* Read a list of texts; return how many bytes they have, or -1. */
+static int64_t read_texts(PyObject *list, Text *texts, Py_ssize_t count)
+{
+    int64_t total = 0;
+    for (Py_ssize_t at = 0; at < count; at++) {
+        Py_ssize_t size;
+        const char *start = PyUnicode_AsUTF8AndSize(PyList_GetItem(list, at), &size);
+        if (start == NULL) return -1;
+        texts[at] = (Text){(const uint8_t *)start, size};
+        total += size;
+    }
+    return total;
+}
+
+/* A list with the hashes of each text, 8 bytes each. */
+static PyObject *listed(const uint64_t *hashes, const int64_t *ends, Py_ssize_t count)
+{
+    PyObject *list = PyList_New(count);
+    int64_t begin = 0;
+    for (Py_ssize_t at = 0; list != NULL && at < count; at++) {
+        Py_ssize_t size = (Py_ssize_t)((ends[at] - begin) * (int64_t)sizeof *hashes);
+        PyObject *mine = PyBytes_FromStringAndSize((const char *)(hashes + begin), size);
+        if (mine == NULL || PyList_SetItem(list, at, mine) < 0) Py_CLEAR(list);
+        begin = ends[at];
+    }
+    return list;
+}
+
+BEGIN(hash_tokens, 2)
+    Py_ssize_t size = PyList_Size(given[0]); /* of what is no list: -1, with an error set */
+    const uint8_t *classes = IN(1, BYTES);
+    PyObject *list = NULL;
+    if (size < 0) arrays.failed = true;
+    Text *texts = arrays.failed ? NULL : malloc((size_t)(size + 1) * sizeof *texts);
+    int64_t *ends = arrays.failed ? NULL : malloc((size_t)(size + 1) * sizeof *ends);
+    int64_t total = texts == NULL || ends == NULL ? -1 : read_texts(given[0], texts, size);
+    uint64_t *hashes = total < 0 ? NULL : malloc((size_t)(total + 1) * sizeof *hashes);
+    if (hashes != NULL) {
+        WORK(hash_tokens(texts, size, classes, hashes, ends))
+        list = listed(hashes, ends, size);
+    }
+    if (list == NULL && !PyErr_Occurred()) PyErr_NoMemory();
+    arrays.failed = list == NULL;
+    free(hashes);
+    free(ends);
+    free(texts);
+END(list)
 
 BEGIN(number_tokens, 7)
     int64_t size, slots, at = 0;

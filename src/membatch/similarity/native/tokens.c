@@ -37,55 +37,85 @@ INLINE void sort_short(uint64_t *values, int64_t size)
     for (int64_t at = 0; at < size; at++) values[ranks[at]] = scratch[at];
 }
 
-INLINE bool is_digit(uint32_t character) { return '0' <= character && character <= '9'; }
+/* Read a character of a valid text in UTF-8, and go on behind it. */
+INLINE uint32_t next_character(const uint8_t **place)
+{
+    const uint8_t *at = *place;
+    uint32_t first = at[0];
+    if (first < 0x80) {
+        *place = at + 1;
+        return first;
+    }
+    if (first < 0xE0) {
+        *place = at + 2;
+        return (first & 0x1F) << 6 | (at[1] & 0x3F);
+    }
+    if (first < 0xF0) {
+        *place = at + 3;
+        return (first & 0x0F) << 12 | (uint32_t)(at[1] & 0x3F) << 6 | (at[2] & 0x3F);
+    }
+    *place = at + 4;
+    return (first & 0x07) << 18 | (uint32_t)(at[1] & 0x3F) << 12 | (uint32_t)(at[2] & 0x3F) << 6 | (at[3] & 0x3F);
+}
+
+INLINE uint64_t symbol_hash(uint32_t character) { return mixed(character ^ UINT64_C(1) << 40) & ~UINT64_C(1); }
+
+INLINE uint64_t lone_hash(uint32_t character) { return mixed(character ^ UINT64_C(1) << 41) & ~UINT64_C(1); }
+
+INLINE uint64_t pair_hash(uint32_t left, uint32_t right)
+{
+    return mixed(((uint64_t)left << 21 | right) ^ UINT64_C(1) << 42) & ~UINT64_C(1);
+}
 
 /* Write the token hashes of one text, unsorted; return how many. */
-INLINE int64_t hash_text(const uint32_t *characters, int64_t size, const uint8_t *classes, uint64_t *hashes)
+INLINE int64_t hash_text(Text text, const uint8_t *classes, uint64_t *hashes)
 {
-    int64_t at = 0, place = 0;
-    while (place < size) {
-        uint8_t kind = classes[characters[place]];
-        if (kind == SEPARATOR) {
-            place++;
-        } else if (kind == SYMBOL) {
-            hashes[at++] = mixed(characters[place++] ^ (UINT64_C(1) << 40)) & ~UINT64_C(1);
-        } else if (kind == WORD) {
-            uint64_t value = FNV_BASIS, has_digit = 0;
-            for (; place < size && classes[characters[place]] == WORD; place++) {
-                has_digit |= is_digit(characters[place]);
-                value = (value ^ characters[place]) * FNV_PRIME;
-            }
+    const uint8_t *place = text.start, *stop = text.start + text.size;
+    uint64_t value = FNV_BASIS, has_digit = 0; /* of the word that goes on */
+    uint32_t last = 0;                         /* character of the unspaced run that goes on */
+    int64_t at = 0, run = 0;                   /* how long that is */
+    bool is_word = false;
+    while (place < stop) {
+        uint32_t character = next_character(&place);
+        uint8_t kind = classes[character];
+        if (kind == WORD) {
+            has_digit |= '0' <= character && character <= '9';
+            value = (value ^ character) * FNV_PRIME;
+            is_word = true;
+        } else if (is_word) {
             hashes[at++] = (mixed(value) & ~UINT64_C(1)) | has_digit;
-        } else {
-            int64_t run = place;
-            while (place < size && classes[characters[place]] == UNSPACED) place++;
-            if (place - run == 1) hashes[at++] = mixed(characters[run] ^ (UINT64_C(1) << 41)) & ~UINT64_C(1);
-            for (int64_t left = run; left < place - 1; left++) {
-                uint64_t pair = (uint64_t)characters[left] << 21 | characters[left + 1];
-                hashes[at++] = mixed(pair ^ (UINT64_C(1) << 42)) & ~UINT64_C(1);
-            }
+            value = FNV_BASIS, has_digit = 0, is_word = false;
         }
+        if (kind == UNSPACED) {
+            if (run++) hashes[at++] = pair_hash(last, character);
+            last = character;
+        } else if (run) {
+            if (run == 1) hashes[at++] = lone_hash(last);
+            run = 0;
+        }
+        if (kind == SYMBOL) hashes[at++] = symbol_hash(character);
     }
+    if (is_word) hashes[at++] = (mixed(value) & ~UINT64_C(1)) | has_digit;
+    if (run == 1) hashes[at++] = lone_hash(last);
     return at;
 }
 
 MANY_AT_ONCE
-void hash_tokens(const uint32_t *characters, const int64_t *starts, int64_t texts, const uint8_t *classes,
-                 uint64_t *hashes, int64_t *ends)
+void hash_tokens(const Text *texts, int64_t count, const uint8_t *classes, uint64_t *hashes, int64_t *ends)
 {
     int64_t at = 0;
-    for (int64_t text = 0; text < texts; text++) {
+    for (int64_t text = 0; text < count; text++) {
         uint64_t *mine = hashes + at;
-        int64_t count = hash_text(characters + starts[text], starts[text + 1] - starts[text], classes, mine);
-        if (count > 1) {
-            if (count <= SHORT) sort_short(mine, count);
-            else qsort(mine, (size_t)count, sizeof *mine, rising);
+        int64_t tokens = hash_text(texts[text], classes, mine);
+        if (tokens > 1) {
+            if (tokens <= SHORT) sort_short(mine, tokens);
+            else qsort(mine, (size_t)tokens, sizeof *mine, rising);
             int64_t kept = 0;
-            for (int64_t number = 1; number < count; number++)
+            for (int64_t number = 1; number < tokens; number++)
                 if (mine[number] != mine[kept] && mine[number] != 0) mine[++kept] = mine[number];
-            count = kept + 1;
+            tokens = kept + 1;
         }
-        ends[text] = at += count;
+        ends[text] = at += tokens;
     }
 }
 

@@ -7,13 +7,17 @@
 /* Classes of characters, as `similarity.tokens` lays them down. */
 enum { SEPARATOR = 0, WORD = 1, SYMBOL = 2, UNSPACED = 3 };
 
+/* A text in UTF-8. */
+typedef struct {
+    const uint8_t *start;
+    int64_t size; /* bytes */
+} Text;
+
 /* Write the token hashes of each text, sorted and each once; `ends` gets where each text's hashes end.
  *
- * The lowest bit of a hash says whether the word has a digit; two words are told apart by the other 63.
- * `characters` are the code points of all texts, `starts` (one more than texts) where each begins; `hashes` has room
- * for one token a character. */
-void hash_tokens(const uint32_t *characters, const int64_t *starts, int64_t texts, const uint8_t *classes,
-                 uint64_t *hashes, int64_t *ends);
+ * The lowest bit of a hash says whether the word has a digit; two words are told apart by the other 63. `classes` has
+ * the class of each code point; `hashes` has room for one token a byte. */
+void hash_tokens(const Text *texts, int64_t count, const uint8_t *classes, uint64_t *hashes, int64_t *ends);
 
 /* Give each token hash from `start` on its number; a new one gets the next number. Slots are a power of two.
  * Returns the place to go on with when the table is half full. */
