@@ -11,6 +11,7 @@ import pytest
 
 from membatch.similarity import kernels
 
+CLASSES = np.zeros(0x110000, np.uint8)
 TOKENS, ENDS = np.array([1, 2, 3], np.int32), np.array([3], np.int64)
 
 
@@ -26,6 +27,9 @@ TOKENS, ENDS = np.array([1, 2, 3], np.int32), np.array([3], np.int64)
         (lambda: kernels.sort_rows(TOKENS, ENDS, "0"), TypeError),  # type: ignore[arg-type]
         (lambda: kernels.sort_rows(TOKENS, ENDS, 2**64), OverflowError),
         (lambda: kernels.sort_rows(TOKENS, ENDS), TypeError),  # type: ignore[call-arg]
+        (lambda: kernels.hash_tokens(1, CLASSES), TypeError),  # type: ignore[arg-type]
+        (lambda: kernels.hash_tokens([1], CLASSES), TypeError),  # type: ignore[list-item]
+        (lambda: kernels.hash_tokens(["\ud800"], CLASSES), UnicodeEncodeError),
         (lambda: kernels.insert_rows(0, 0, (0, ENDS, TOKENS), (TOKENS, ENDS), (), TOKENS), IndexError),
         (lambda: kernels.insert_rows(0, 0, [0, ENDS, TOKENS], (), (), TOKENS), (TypeError, SystemError)),
     ],

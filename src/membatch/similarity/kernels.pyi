@@ -1,13 +1,14 @@
 """Compiled loops of the similarity search; each works without the interpreter's lock.
 
 What a loop does, and how long its arrays must be, is said in `native/*.h`. An array of another kind of number than a
-loop reads, or one whose numbers do not follow one another, raises TypeError, ValueError or BufferError.
+loop reads, or one whose numbers do not follow one another, raises TypeError, ValueError or BufferError; a tuple that is
+too short raises IndexError.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-# Classes of characters.
-SEPARATOR: Final[int]
+# Classes of characters, but for 0, which separates.
 WORD: Final[int]
 SYMBOL: Final[int]
 UNSPACED: Final[int]
@@ -46,7 +47,7 @@ WHEN: Final[int]
 NUMBERS: Final[int]
 OUTCOMES: Final[int]
 
-def hash_tokens(texts: list[str], classes: Any) -> list[bytes]: ...
+def hash_tokens(texts: Sequence[str], classes: Any) -> list[bytes]: ...
 def number_tokens(
     hashes: Any, start: int, keys: Any, numbers: Any, count: int, has_digit: Any, out: Any
 ) -> tuple[int, int]: ...

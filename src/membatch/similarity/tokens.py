@@ -53,7 +53,7 @@ def character_classes() -> npt.NDArray[np.uint8]:
 
 def tokenize(texts: Sequence[str]) -> list[bytes]:
     """Return the token hashes of each canonical text, 8 bytes each."""
-    return kernels.hash_tokens(list(texts), character_classes())
+    return kernels.hash_tokens(texts, character_classes())
 
 
 def are_same(stored: bytes, tokens: bytes) -> bool:

@@ -1,8 +1,8 @@
 /* What Python sees of the loops: each takes arrays, and works without the interpreter's lock.
  *
  * Rule: an array is taken only if its numbers are of the kind that the loop reads, one after the other; tuples are those
- * of `columns.py`, `postings.py`, `join.py` and `families.py`, by position. How long an array must be is said with each
- * loop, and is not looked at here. Written for the stable interface of CPython 3.11. */
+ * of `columns.py`, `facts.py`, `postings.py`, `families.py` and `parts.py`, by position. How long an array must be is said
+ * with each loop, and is not looked at here. Written for the stable interface of CPython 3.11. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -33,7 +33,7 @@ static void *array(Arrays *arrays, PyObject *object, const char *letters, Py_ssi
     }
     arrays->count++;
     const char *format = view->format ? view->format : "B";
-    if (view->itemsize != bytes || format[1] != '\0' || strchr(letters, format[0]) == NULL) {
+    if (view->itemsize != bytes || strlen(format) != 1 || strchr(letters, format[0]) == NULL) {
         PyErr_Format(PyExc_TypeError, "an array of %zd bytes an item (%s) is given, one of %zd (%s) is expected",
                      view->itemsize, format, bytes, letters);
         arrays->failed = true;
@@ -117,13 +117,13 @@ static PyObject *nothing(void)
 
 /* Tokens. */
 
-/* Read a list of texts; return how many bytes they have, or -1. */
-static int64_t read_texts(PyObject *list, Text *texts, Py_ssize_t count)
+/* Read a tuple of texts; return how many bytes they have, or -1. */
+static int64_t read_texts(PyObject *tuple, Text *texts, Py_ssize_t count)
 {
     int64_t total = 0;
     for (Py_ssize_t at = 0; at < count; at++) {
         Py_ssize_t size;
-        const char *start = PyUnicode_AsUTF8AndSize(PyList_GetItem(list, at), &size);
+        const char *start = PyUnicode_AsUTF8AndSize(PyTuple_GetItem(tuple, at), &size);
         if (start == NULL) return -1;
         texts[at] = (Text){(const uint8_t *)start, size};
         total += size;
@@ -146,13 +146,12 @@ static PyObject *listed(const uint64_t *hashes, const int64_t *ends, Py_ssize_t 
 }
 
 BEGIN(hash_tokens, 2)
-    Py_ssize_t size = PyList_Size(given[0]); /* of what is no list: -1, with an error set */
     const uint8_t *classes = IN(1, BYTES);
-    PyObject *list = NULL;
-    if (size < 0) arrays.failed = true;
-    Text *texts = arrays.failed ? NULL : malloc((size_t)(size + 1) * sizeof *texts);
-    int64_t *ends = arrays.failed ? NULL : malloc((size_t)(size + 1) * sizeof *ends);
-    int64_t total = texts == NULL || ends == NULL ? -1 : read_texts(given[0], texts, size);
+    PyObject *list = NULL, *own = arrays.failed ? NULL : PySequence_Tuple(given[0]); /* nobody takes texts out of it */
+    Py_ssize_t size = own == NULL ? 0 : PyTuple_Size(own);
+    Text *texts = own == NULL ? NULL : malloc((size_t)(size + 1) * sizeof *texts);
+    int64_t *ends = own == NULL ? NULL : malloc((size_t)(size + 1) * sizeof *ends);
+    int64_t total = texts == NULL || ends == NULL ? -1 : read_texts(own, texts, size);
     uint64_t *hashes = total < 0 ? NULL : malloc((size_t)(total + 1) * sizeof *hashes);
     if (hashes != NULL) {
         WORK(hash_tokens(texts, size, classes, hashes, ends))
@@ -160,6 +159,7 @@ BEGIN(hash_tokens, 2)
     }
     if (list == NULL && !PyErr_Occurred()) PyErr_NoMemory();
     arrays.failed = list == NULL;
+    Py_XDECREF(own);
     free(hashes);
     free(ends);
     free(texts);
@@ -624,7 +624,7 @@ static const struct {
     const char *name;
     long value;
 } constants[] = {
-    {"SEPARATOR", SEPARATOR}, {"WORD", WORD},         {"SYMBOL", SYMBOL},     {"UNSPACED", UNSPACED},
+    {"WORD", WORD},         {"SYMBOL", SYMBOL},     {"UNSPACED", UNSPACED},
     {"MOST_ROWS", MOST_ROWS}, {"LONG", LONG},         {"UNSPLIT", UNSPLIT},   {"START", START},
     {"LENGTH", LENGTH},       {"CAPACITY", CAPACITY}, {"SORTED", SORTED},     {"TABLE_WIDTH", TABLE_WIDTH},
     {"LISTS", LISTS},         {"END", END},           {"ROOM", ROOM},         {"GROWN", GROWN},

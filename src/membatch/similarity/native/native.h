@@ -31,8 +31,8 @@ INLINE int ones(uint64_t value)
 #define ONES(value) ones(value)
 #endif
 
-/* Loops over many values are compiled for the processors that can do most at once too; the loader picks one. */
-#if defined(__x86_64__) && defined(__ELF__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+/* Loops over many values are compiled for the processors that can do most at once too; the loader of glibc picks one. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
 #define MANY_AT_ONCE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define MANY_AT_ONCE

@@ -60,7 +60,7 @@ typedef struct {
     int64_t room;   /* how many lists the table can hold */
     uint64_t *slab; /* the entries */
     int64_t size;   /* of the slab */
-    int64_t *free;  /* by size, the first of the places that lists have left; each leads to the next */
+    int64_t *free;  /* (64) by size, the first of the places that lists have left; each leads to the next */
     int64_t *state; /* how many lists, the end of the slab, where to go on, what room is missing, how many have grown */
 } Lists;
 
@@ -131,7 +131,8 @@ void place_rows(const uint8_t *wanted, int64_t count, const Rows *rows, const Li
 /* Enter the live ones of rows first..stop into their lists.
  *
  * Returns the row to go on with when room has run out; `state` says with which token, and what is missing. `grown` gets
- * the lists that are so long that they want to be split or sorted, each with its token, some repeatedly. */
+ * the lists that are so long that they want to be split or sorted, each with its token, some repeatedly: it has room for
+ * as many as `places->lists`. */
 int64_t insert_rows(int64_t first, int64_t stop, const Places *places, const Rows *rows, const Lists *lists,
                     int32_t (*grown)[2]);
 

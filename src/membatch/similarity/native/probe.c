@@ -118,7 +118,7 @@ INLINE int32_t slack_of(const Asker *asker)
 /* Whether 32 bits hold what is compared. */
 INLINE bool is_narrow(const Asker *asker, int32_t slack)
 {
-    int64_t largest = asker->size + asker->place + slack + 2 * WIDEST;
+    int64_t largest = asker->size + asker->place + slack + 3 * WIDEST; /* of an entry for one second twice as much is read */
     return largest < INT32_MAX / asker->sum;
 }
 

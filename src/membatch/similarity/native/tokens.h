@@ -19,8 +19,8 @@ typedef struct {
  * the class of each code point; `hashes` has room for one token a byte. */
 void hash_tokens(const Text *texts, int64_t count, const uint8_t *classes, uint64_t *hashes, int64_t *ends);
 
-/* Give each token hash from `start` on its number; a new one gets the next number. Slots are a power of two.
- * Returns the place to go on with when the table is half full. */
+/* Give each token hash from `start` on its number; a new one gets the next number. Slots are a power of two, and
+ * `has_digit` has half as many. Returns the place to go on with when the table is half full. */
 int64_t number_tokens(const uint64_t *hashes, int64_t size, int64_t start, uint64_t *keys, int64_t slots,
                       int32_t *numbers, int64_t *count, uint8_t *has_digit, int32_t *out);
 
@@ -41,7 +41,7 @@ void sign_rows(int64_t first, int64_t stop, const int32_t *tokens, const int64_t
 void rank_rows(int64_t first, int64_t stop, int32_t *tokens, const int64_t *offsets, const int32_t *rank,
                uint64_t *signatures);
 
-/* Count how often each token number occurs. */
+/* Count how often each token number occurs; `frequency` has as many as there are numbers. */
 void count_tokens(const int32_t *tokens, int64_t size, int64_t *frequency);
 
 #endif
