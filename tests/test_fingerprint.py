@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 import msgspec
@@ -170,3 +171,15 @@ def test_what_a_quick_look_finds_in_order_is_left_as_it_is(record: dict[str, Any
 def test_a_usual_record_needs_no_more_than_a_quick_look() -> None:
     record = {"summary": "a", "subject": "x", "participants": [{"id": "x"}], "created_at": "2024-01-01T00:00:00Z"}
     assert is_plain(msgspec.convert(record, Memory))
+
+
+@given(st.text(st.characters(max_codepoint=0x7F) | st.sampled_from(" .\t\x1c\x1fA") | st.characters(), max_size=40))
+def test_canonical_text_is_what_its_definition_says(text: str) -> None:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    assert fingerprint.canonical_text(text) == " ".join(folded.split()).rstrip(" .。")
+
+
+@given(st.integers(1_000, 1_100), st.sampled_from(["a ", "Ab.", " \t", "é"]))
+def test_canonical_text_of_any_length(length: int, part: str) -> None:
+    text = (part * length)[:length]
+    assert fingerprint.canonical_text(text) == " ".join(text.casefold().split()).rstrip(" .")

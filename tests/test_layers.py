@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent / "src" / "membatch"
 RANKS = {
     "errors": 0,
     "extension": 0,
+    "folding": 0,
     "layout": 0,
     "memory": 0,
     "patch": 0,

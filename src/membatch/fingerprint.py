@@ -14,6 +14,7 @@ from typing import Any, Final, NewType
 
 import msgspec
 
+from membatch.folding import folded
 from membatch.memory import HASH_VERSION, Memory
 from membatch.plan import ContentHash, Digest
 
@@ -83,18 +84,13 @@ def _doubles(value: Any) -> Any:
     return int(number) if number.is_integer() and abs(number) < _LARGEST_EXACT_INTEGER else number
 
 
-def canonical_text(text: str, *, has_controls: bool = True) -> NormalText:
-    """Return a text with everything folded that does not count: NFKC, case, white space, final full stops.
-
-    `has_controls` may be False where a text is known to hold no control characters, which saves time.
-    """
-    if text.isascii():
-        folded = text.lower()
-        if not has_controls and "  " not in folded:  # its only white space is single spaces
-            return folded.strip(" ").rstrip(" .")  # type: ignore[return-value]
-    else:
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(folded.split()).rstrip(" .。")  # type: ignore[return-value]
+def canonical_text(text: str) -> NormalText:
+    """Return a text with everything folded that does not count: NFKC, case, white space, final full stops."""
+    quickly = folded(text)  # most texts are ASCII
+    if quickly is not None:
+        return quickly  # type: ignore[return-value]
+    normal = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(normal.split()).rstrip(" .。")  # type: ignore[return-value]
 
 
 def content_hash(memory: Memory, summary: NormalText, match_scope: str) -> ContentHash:

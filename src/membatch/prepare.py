@@ -254,7 +254,7 @@ class Prepare:
             encode_into(memory, buffer)
             encoded = bytes(buffer)
             digest = digest_of(memory, encoded, odd_numbers=odd_numbers)
-            summary = canonical_text(memory.summary, has_controls=has_escapes)
+            summary = canonical_text(memory.summary)
             if identity is None:
                 identity = derived_id(memory, scope, digest)
             ids.append(identity)
