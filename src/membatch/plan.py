@@ -62,12 +62,10 @@ class Positions(Sequence[Position]):
 
     __slots__ = ("_ends", "_first", "_stop", "_stretches")
 
-    def __init__(self, stretches: Iterable[Stretch] = ()) -> None:
+    def __init__(self) -> None:
         self._stretches: list[Stretch] = []
         self._ends: list[int] = []  # of each stretch
         self._first = self._stop = 0  # of what a slice shows
-        for stretch in stretches:
-            self.add(stretch)
 
     def add(self, stretch: Stretch) -> None:
         """Add the positions of items that come behind all others."""
