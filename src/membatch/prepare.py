@@ -219,7 +219,6 @@ class Prepare:
         decode, encode_into, buffer = validator.decoder, encode_record_into, bytearray()
         for number, record in enumerate(found.records):
             memory, odd_numbers = None, False
-            has_escapes = record.find(_BACKSLASH) >= 0
             if number not in rejections:
                 outcome: Valid | Invalid | None = None
                 try:
@@ -228,7 +227,7 @@ class Prepare:
                     outcome = validator.second_look(record)
                     decode = validator.decoder
                 else:
-                    if not is_plain(memory) or (has_escapes and NUL in record):
+                    if not is_plain(memory) or (record.find(_BACKSLASH) >= 0 and NUL in record):
                         outcome = validator.settled(memory, record)
                 if outcome is not None:
                     if STEPS.up and isinstance(outcome, Invalid):
