@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,9 @@ from membatch.plan import Batch, Fingerprints, Hits, Hold, Insert, MemoryKey, Me
 from membatch.similarity.crowd import LEAST, Fetch
 from membatch.similarity.crowds import Asking, Crowds
 from membatch.similarity.guards import GuardRow
+from membatch.similarity.join import Found, Join
 from membatch.similarity.known import Known, digest_columns, hash_column, id_column
 from membatch.threads import other_thread
-
-if TYPE_CHECKING:
-    from membatch.similarity.join import Found, Join
 
 NO_GUARDS: Final[Mapping[str, GuardRow]] = {}
 FIRST: Final = MemoryKey(1)
@@ -49,8 +47,6 @@ class Index:
         self._crowds = Crowds(self._known, lowest_score, guards, crowd)
         self._join: Join | None = None
         if strategy == "similar":
-            from membatch.similarity.join import Join  # compiled code: loaded only where it is used
-
             self._join = Join(lowest_score, crowd if self._crowds.mask else 0, self._known.founder_hashes)
 
     def load(self, blocks: Iterable[Fingerprints]) -> bool:
