@@ -301,6 +301,7 @@ def test_the_short_cut_for_texts_says_what_every_text_guard_does(
         ("she ate bread at home", "she ate breads at home", None),
         ("she ate bread at Bread", "she ate cheese at Bread", None),
         ("icecream and ice-cream", "bread and ice-cream", None),
+        ("she ate bread off a breadboard", "she ate cheese off a breadboard", "substitution"),
         ("she ate Bread at home", "she ate Cheese at home", None),
     ],
 )

@@ -51,6 +51,9 @@ _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _AROUND: Final = ".,;:!?()[]\"'“”„«»…¡¿"
 _AROUND_WORDS: Final = '.,;:!?()"'
 _SYMBOLS_BESIDES: Final = frozenset("#%&@")
+_NOT_ITSELF: Final = CONTRACTIONS.keys() | NUMBER_WORDS.keys()  # words that stand for others, or for a number
+# Words that a piece may hold without showing them: contractions stand for them.
+RESOLVED: Final = frozenset({NE, *CONTRACTED_ENDINGS.values()}.union(*CONTRACTIONS.values()))
 _CURRENCIES: Final = frozenset("€$£¥")
 
 
@@ -71,11 +74,8 @@ class Piece(NamedTuple):
 def piece_of(text: str) -> Piece:
     """Return what a piece holds."""
     core = text.strip(_AROUND_WORDS)
-    if core.isascii() and core.isalpha() and core.islower():  # most are
-        words: list[str] = []
-        numbers: list[str] = []
-        _words(core, words, [], numbers)
-        return Piece(tuple(words), (), (), (), tuple(numbers), (), "", "")
+    if core.isascii() and core.isalpha() and core.islower() and core not in _NOT_ITSELF:  # most are
+        return Piece((core,), (), (), (), (), (), "", "")
     return taken_apart(text)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence, Set
 from itertools import pairwise
 from typing import Final, Generic, Literal, TypeVar
 
-from membatch.similarity.pieces import NUMBER, NUMERAL_RUN, UNSPACED, Piece, canonical, piece_of, value
+from membatch.similarity.pieces import NUMBER, NUMERAL_RUN, RESOLVED, UNSPACED, Piece, canonical, piece_of, value
 from membatch.similarity.variants import are_variants
 from membatch.similarity.words import (
     AFTER_NE,
@@ -357,11 +357,14 @@ def _is_another_word(part: str, other_part: str, around: str) -> bool:
     if not is_plain_word(part, piece) or not is_plain_word(other_part, other_piece):
         return False
     word, other = piece.words[0], other_piece.words[0]
-    for here in around.split():
-        words = words_in(piece_of(here))
-        if word in words or other in words:
-            return False
-    return not are_variants(word, other)
+    return not _holds(around, word) and not _holds(around, other) and not are_variants(word, other)
+
+
+def _holds(text: str, word: str) -> bool:
+    """Return whether a word is one of those of an ASCII text, which is taken apart only where it may be."""
+    if word not in text.lower() and "-" not in text and word not in RESOLVED:
+        return False
+    return any(word in words_in(piece_of(here)) for here in text.split())
 
 
 def _words_of(parts: list[str]) -> list[str]:
