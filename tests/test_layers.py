@@ -17,6 +17,8 @@ RANKS = {
     "patch": 0,
     "signals": 0,
     "terminal": 0,
+    "ahead": 2,
+    "writing": 4,
     "threads": 1,
     "cells": 1,
     "config": 1,

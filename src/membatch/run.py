@@ -8,23 +8,23 @@ from __future__ import annotations
 import gc
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
 from membatch import signals
+from membatch.ahead import Ahead
 from membatch.config import Config
 from membatch.decide import UndecidedError, decide
 from membatch.errors import RefusedError, SurroundingsError, TransientError
 from membatch.isolation import refused_step, without
-from membatch.monitor import COLLECTING, Clock
+from membatch.monitor import COLLECTING, Clock, Lap
 from membatch.plan import (
     Batch,
     Checkpoint,
@@ -39,9 +39,9 @@ from membatch.plan import (
 from membatch.report.tally import Change, Tally, tally_of
 from membatch.rules import Rules
 from membatch.sizing import Observation, Sizer
-from membatch.store import Store, Transaction
-from membatch.threads import other_thread
+from membatch.store import Store
 from membatch.tolerance import Breaker
+from membatch.writing import writer_thread
 
 if TYPE_CHECKING:
     from membatch.similarity.index import Index
@@ -50,7 +50,6 @@ MAX_ATTEMPTS: Final = 6
 _ENDLESS: Final = 1 << 62
 _LEAST_REACH: Final = 8
 FIRST_BACKOFF_SECONDS: Final = 0.1
-SWITCH_SECONDS: Final = 0.0002
 
 # An observer gets each batch's plan and statistics after it has committed.
 Observer = Callable[[Plan, Tally], None]
@@ -103,24 +102,6 @@ class Stop:
 
 
 @contextmanager
-def writer_thread() -> Iterator[ThreadPoolExecutor]:
-    """Give a thread that writes batches.
-
-    In the main thread others get their turn more often meanwhile: the writer needs the interpreter seldom, and then
-    for moments. Measured (`benchmarks/load.py`): at Python's 5 ms it waits longer than it works.
-    """
-    before, is_main = sys.getswitchinterval(), threading.current_thread() is threading.main_thread()
-    if is_main:
-        sys.setswitchinterval(min(before, SWITCH_SECONDS))
-    try:
-        with other_thread("writer") as writer:  # nobody may close the connection under it
-            yield writer
-    finally:
-        if is_main:
-            sys.setswitchinterval(before)
-
-
-@contextmanager
 def collected_by_batch() -> Iterator[None]:
     """Keep the garbage collector out of the hot loops: what is there is frozen, what comes is collected by batch.
 
@@ -139,34 +120,13 @@ def collected_by_batch() -> Iterator[None]:
             gc.enable()
 
 
-class Ahead:
-    """An iterator whose next item can be worked out before it is asked for, while something else is waited for."""
+class Found(NamedTuple):
+    """Records with what could be the same, and the rows of those memories; `asked` is how many were looked up."""
 
-    def __init__(self, batches: Iterable[Batch]) -> None:
-        self._batches = iter(batches)
-        self._ready: Batch | None = None
-        self._fault: BaseException | None = None
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self
-
-    def __next__(self) -> Batch:
-        if self._ready is None:
-            self.prefetch()
-        if self._fault is not None:
-            raise self._fault
-        batch, self._ready = self._ready, None
-        if batch is None:
-            raise StopIteration
-        return batch
-
-    def prefetch(self) -> None:
-        """Work the next item out; what goes wrong is raised when it is asked for."""
-        if self._ready is None and self._fault is None:
-            try:
-                self._ready = next(self._batches, None)
-            except Exception as fault:
-                self._fault = fault
+    batch: Batch
+    hits: Hits
+    rows: dict[MemoryKey, StoredRow]
+    asked: int
 
 
 class Loader:
@@ -190,13 +150,12 @@ class Loader:
         self._run, self._first_of_run, self._others, self._refused = run, first_of_run, others, refused
         self._clock, self._sizer = clock, sizer
         self._change: Change | None = None  # of the batch size, noted with the batch that comes next
-        self._compared = 0
         self._reach = _ENDLESS  # records that are looked at at once; fewer where the plan of a batch ended early
         self._isolated = self._refusals = 0  # of the batch in hand
-        self._locked = self._waited = 0.0  # seconds that the last transaction took, and that its commit waited
         self._next_key = store.next_key()
         self._merged_away = store.merged_away()
         self._ahead = Ahead(())
+        self._looking: Future[Found | None] | None = None  # up what comes next
 
     def load(
         self,
@@ -210,69 +169,75 @@ class Loader:
     ) -> Outcome:
         """Decide and commit batch after batch until the input ends, the tolerance breaks or a stop is asked for."""
         breaker = Breaker(self._config.tolerance, earlier)
-        self._ahead = Ahead(batches)
+        self._ahead, self._looking = Ahead(batches), None
         tallies: list[Tally] = []
-        with writer_thread() as self._writer:
-            for whole in self._ahead:
-                start = 0
-                while start < len(whole):
-                    batch = sliced(whole, start, start + min(self._sizer.size, self._reach))
-                    plan, tally, is_broken = self._commit(batch, breaker, first_number + len(tallies), origin)
-                    start += len(plan.steps)
-                    is_whole = len(plan.steps) == len(batch)
-                    self._reach = 2 * (self._reach if is_whole else max(_LEAST_REACH, len(plan.steps)))
-                    tallies.append(tally)
-                    for observer in observers:
-                        observer(plan, tally)
-                    del batch, plan  # what is gone need not be looked through
-                    gc.collect(1)
-                    self._resize(tally, len(whole))
-                    if is_broken:
-                        return Outcome("stopped", tallies)
-                    if stop.requested:
-                        return Outcome("interrupted", tallies)
+        with writer_thread(self._clock) as self._writer:
+            while (found := self._next()) is not None:
+                plan, tally, is_broken = self._commit(found, breaker, first_number + len(tallies), origin)
+                prepared, self._reach = self._ahead.whole, self._reach_after(plan, found)
+                self._ahead.done(len(plan.steps))
+                tallies.append(tally)
+                for observer in observers:
+                    observer(plan, tally)
+                del found, plan  # what is gone need not be looked through
+                gc.collect(1)
+                self._resize(tally, prepared)
+                if is_broken:
+                    return Outcome("stopped", tallies)
+                if stop.requested:
+                    return Outcome("interrupted", tallies)
         return Outcome("done", tallies)
 
+    def _reach_after(self, plan: Plan, found: Found) -> int:
+        done = len(plan.steps)
+        return 2 * (self._reach if done == found.asked else max(_LEAST_REACH, done))
+
     def _resize(self, tally: Tally, prepared: int) -> None:
-        cost = tally.cpu_seconds + self._waited
+        cost, locked = tally.cpu_seconds + self._writer.waited, self._writer.locked
         held, read = tally.rss_bytes, tally.read_bytes
-        seen = Observation(tally.counts.read, cost, self._locked, held, read, tally.retries, prepared)
+        seen = Observation(tally.counts.read, cost, locked, held, read, tally.retries, prepared)
         changed = self._sizer.observe(seen)
         if changed is not None:
             self._change = Change(*changed)
 
-    def _commit(self, batch: Batch, breaker: Breaker, number: int, origin: Origin | None) -> tuple[Plan, Tally, bool]:
+    def _next(self) -> Found | None:
+        found = None if self._looking is None else self._looking.result()
+        if found is not None:
+            return found
+        piece = self._ahead.piece(min(self._sizer.size, self._reach))
+        return None if piece is None else self._look_up(piece)
+
+    def _look_up(self, piece: Batch) -> Found:
         with self._clock.stage("match"):
             oldest = self._first_of_run if self._rules.only_run else MemoryKey(1)
-            hits = self._index.find(batch, self._store.fetch, oldest, self._others)
-            batch, self._compared = sliced(batch, 0, hits.length), hits.compared
-            rows = self._store.fetch(hits.memories())
+            hits = self._index.find(piece, self._store.fetch, oldest, self._others)
+            return Found(sliced(piece, 0, hits.length), hits, self._store.fetch(hits.memories()), len(piece))
+
+    def _commit(self, found: Found, breaker: Breaker, number: int, origin: Origin | None) -> tuple[Plan, Tally, bool]:
         self._isolated = self._refusals = 0
-        plan = self._decide(batch, hits, rows)
+        plan = self._decide(found.batch, found)
         while True:
             try:
-                plan, tally, is_broken = self._write(plan, breaker, number, origin)
+                plan, tally, is_broken = self._write(plan, found, breaker, number, origin)
                 break
             except RefusedError as error:
                 if self._config.batch.isolation == "run":
                     raise
                 self._refusals += 1
                 guilty, why = refused_step(self._store, plan, error)
-                plan = self._decide(self._without(plan.batch, guilty, why), hits, rows)
+                plan = self._decide(self._without(plan.batch, guilty, why), found)
         self._next_key = MemoryKey(self._next_key + tally.counts.inserted + tally.counts.held)
-        with self._clock.stage("match"):
-            self._index.advance(plan)
         return plan, tally, is_broken
 
-    def _decide(self, batch: Batch, hits: Hits, rows: dict[MemoryKey, StoredRow]) -> Plan:
+    def _decide(self, batch: Batch, found: Found) -> Plan:
         """Return the plan of a batch; a record about which deciding fails is isolated."""
         while True:
             try:
                 with self._clock.stage("merge"):
                     return decide(
                         batch,
-                        hits,
-                        rows,
+                        found.hits,
+                        found.rows,
                         self._rules,
                         next_key=self._next_key,
                         first_of_run=self._first_of_run,
@@ -293,6 +258,7 @@ class Loader:
     def _write(
         self,
         plan: Plan,
+        found: Found,
         breaker: Breaker,
         number: int,
         origin: Origin | None,
@@ -302,52 +268,52 @@ class Loader:
         cut = trial.count(len(plan.steps), [(step.record, step.rejection.category) for step in rejected])
         if cut is not None:
             plan = plan.prefix(cut)
-        tally = tally_of(plan, breaker.read)
-        tally.isolated = self._isolated
-        tally.rollbacks = self._refusals
-        tally.pairs_compared = self._compared
-        tally.target, tally.change = self._sizer.size, self._change
-        tally.measured(self._clock.lap())
+        place = plan.checkpoint() if origin is None else origin.checkpoint(plan)
+        lap = self._clock.lap()  # what writing takes is of the next one
         for attempt in range(MAX_ATTEMPTS):
-            tally.retries = attempt
             try:
-                writing = self._begin_writing(plan, number, tally, origin)
-                self._ahead.prefetch()  # the database works without the interpreter's lock
-                writing.result()
+                with self._writer.begin(self._store.transaction(self._run, number), plan, place) as end:
+                    tally = self._tally(plan, found, breaker.read, lap)
+                    tally.retries, tally.rollbacks = attempt, self._refusals + attempt
+                    writing = end(msgspec.json.encode(tally), () if origin is None else origin.resolved(plan))
+                self._go_on(writing, plan, found, is_last=cut is not None)
                 break
             except TransientError as error:
                 if attempt == MAX_ATTEMPTS - 1:
                     message = f"{error}: {MAX_ATTEMPTS} attempts failed; resume when the store is free"
                     raise SurroundingsError(message) from error
-                tally.rollbacks += 1
                 time.sleep(FIRST_BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
+        self._change = None
         breaker.become(trial)
         for step in rejected[: tally.counts.rejected]:
             if step.rejection.code == "id-conflict" and step.rejection.digest:
                 self._refused.add(step.rejection.digest)
         return plan, tally, cut is not None
 
-    def _begin_writing(self, plan: Plan, number: int, tally: Tally, origin: Origin | None) -> Future[None]:
-        """Lay out the transaction of a plan and its tally, and have it written and committed by the other thread.
+    def _tally(self, plan: Plan, found: Found, before: int, lap: Lap) -> Tally:
+        tally = tally_of(plan, before)
+        tally.isolated = self._isolated
+        tally.pairs_compared = found.hits.compared
+        tally.target, tally.change = self._sizer.size, self._change
+        tally.measured(lap)
+        return tally
 
-        What is the interpreter's work is done here: in two threads at once it takes longer than one after the other.
-        """
-        encoded, opened = msgspec.json.encode(tally), time.perf_counter()
-        with ExitStack() as block, self._clock.stage("write"):
-            transaction = block.enter_context(self._store.transaction(self._run, number))
-            transaction.lay_out(plan, plan.checkpoint() if origin is None else origin.checkpoint(plan), encoded)
-            if origin is not None:
-                transaction.resolve(origin.resolved(plan))
-            return self._writer.submit(self._end_writing, block.pop_all(), transaction, opened)
+    def _go_on(self, writing: Future[None], plan: Plan, found: Found, *, is_last: bool) -> None:
+        """Wait until a plan is committed; meanwhile prepare what comes, and have the next records looked up."""
+        self._ahead.work_out(2)  # the first time there is none behind this one
+        size = min(self._sizer.size, self._reach_after(plan, found))
+        following = None if is_last else self._ahead.piece_behind(len(plan.steps), size)
+        self._looking = self._writer.then(self._advance, writing, plan, following)
+        self._ahead.work_out()
+        writing.result()
 
-    def _end_writing(self, block: ExitStack, transaction: Transaction, opened: float) -> None:
-        with block:
-            with self._clock.stage("write"):
-                transaction.apply()
-            begun, cpu = time.perf_counter(), time.thread_time()
-        ended, cpu = time.perf_counter(), time.thread_time() - cpu
-        self._clock.add("commit", ended - begun, cpu)
-        self._locked, self._waited, self._change = ended - opened, ended - begun - cpu, None
+    def _advance(self, writing: Future[None], plan: Plan, following: Batch | None) -> Found | None:
+        """Make what was committed known, and look up what comes next; nothing where it could not be."""
+        if writing.exception() is not None:
+            return None
+        with self._clock.stage("match"):
+            self._index.advance(plan)
+        return None if following is None else self._look_up(following)
 
 
 def checkpoint_of(store: Store, run: int) -> tuple[int, Checkpoint]:

@@ -21,7 +21,7 @@ from membatch.config import BatchSettings
 
 FIRST_SIZE: Final = 10_000
 COMMIT_SECONDS: Final = 2.5  # the target: others wait for a writer no longer, half of SQLite's usual patience
-# Some three batches are held at once, each several times over: what a larger one gains is not worth its memory.
+# Some four batches are held at once, each several times over: what a larger one gains is not worth its memory.
 BATCH_BYTES: Final = 12_000_000
 
 _PATIENCE: Final = 20  # batches before the climb begins

@@ -7,7 +7,7 @@ transaction or not at all.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint
 from typing import Any, Final, NamedTuple, Protocol
@@ -170,17 +170,21 @@ class ChangeTally(msgspec.Struct, omit_defaults=True):
     removed: dict[int, dict[str, int]] = {}
 
 
+# Writes what was laid out, which is the database's work; raises RefusedError where it refuses a row.
+Write = Callable[[], None]
+
+
 class Transaction(Protocol):
-    """One batch on its way into the store."""
+    """One batch on its way into the store: laid out, which is the interpreter's work, then written."""
 
-    def lay_out(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
-        """Work out what a plan writes, which is the interpreter's work; raises RefusedError where that cannot be."""
+    def lay_out(self, plan: Plan, checkpoint: Checkpoint) -> Write:
+        """Return what writes the batch and its new memories; raises RefusedError where that cannot be."""
 
-    def resolve(self, rejects: Iterable[int]) -> None:
-        """Mark rejects of an earlier run as resolved by this one too."""
+    def lay_out_rest(self, tally: bytes, resolved: Iterable[int] = ()) -> Write:
+        """Return what writes all else after that, and marks rejects of an earlier run as resolved; raises as above.
 
-    def apply(self) -> None:
-        """Write all that is laid out, which is the database's work; raises RefusedError where it refuses a row."""
+        It asks nothing of the database, so that another thread can write meanwhile what was laid out first.
+        """
 
 
 class Said(Protocol):

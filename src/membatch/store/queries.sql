@@ -3,6 +3,9 @@
 -- name: insert_batch: one transaction of a run
 INSERT INTO batch (batch, run, number, checkpoint, tally) VALUES (?, ?, ?, ?, ?);
 
+-- name: set_tally: the statistics of a transaction, which come last
+UPDATE batch SET tally = ? WHERE batch = ?;
+
 -- name: encoding: how the database writes texts
 PRAGMA encoding;
 

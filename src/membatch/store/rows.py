@@ -1,7 +1,8 @@
 """Plan → the rows of one transaction, for any SQL store.
 
 Rule: pure; a survivor's patches are folded and it is written once, however many records it absorbed.
-Data in: a Plan and the rows as they were before it. Data out: `Rows`; new memories, the many, are columns.
+Data in: a Plan and the rows as they were before it. Data out: `Founding`, which is new memories, the many, as
+columns; `Rows`, which is all else and can be worked out while those are written.
 """
 
 from __future__ import annotations
@@ -75,9 +76,8 @@ class Founding(msgspec.Struct, kw_only=True):
 
 
 class Rows(msgspec.Struct, kw_only=True):
-    """What one transaction writes, table by table; the columns of each row are those of its query."""
+    """What one transaction writes beside new memories; the columns of each row are those of its query."""
 
-    new: Founding
     stated: list[Row] = []  # new memories whose founders' words another record of the batch hides
     fingerprints: list[Row] = []  # of absorbed records
     merges: list[Row] = []
@@ -89,9 +89,39 @@ class Rows(msgspec.Struct, kw_only=True):
     rejects: list[Row] = []
 
 
+def founding_of(plan: Plan) -> Founding:
+    """Return the new memories of a plan, as they are after it."""
+    batch = plan.batch
+    made = [step for step in plan.steps if type(step) is Insert or type(step) is Hold]
+    records = [step.record for step in made]
+    id_hashes = memoryview(b"".join(batch.id_hashes)).cast("q")
+    new = Founding(
+        first=made[0].key if made else 0,
+        ids=[batch.ids[record] for record in records],
+        scopes=[batch.scopes[record] for record in records],
+        documents=[batch.records[record] for record in records],
+        digests=[batch.digests[record] for record in records],
+        content_hashes=[batch.content_hashes[record] for record in records],
+        id_hashes=[id_hashes[record] for record in records],
+        tokens=[batch.tokens[record] for record in records] if batch.tokens else None,
+    )
+    patches: dict[MemoryKey, list[Operation]] = {}
+    for step in plan.others:
+        if isinstance(step, Merge) and step.memory not in plan.before:
+            patches.setdefault(step.memory, []).extend(step.forward)
+    for memory, operations in patches.items():
+        place = memory - new.first
+        new.documents[place] = _after(new.documents[place], operations)
+    return new
+
+
 def rows_of(plan: Plan, batch_key: int, next_merge: int) -> Rows:
-    """Return the rows of a plan."""
+    """Return the rows of a plan beside its new memories."""
     return _Writer(plan.batch, batch_key, next_merge).write(plan)
+
+
+def _after(document: bytes, operations: list[Operation]) -> bytes:
+    return _encode(apply(_decode(document), operations))
 
 
 class _Writer:
@@ -107,7 +137,7 @@ class _Writer:
 
     def write(self, plan: Plan) -> Rows:
         batch = self._batch
-        self._rows = rows = Rows(new=self._founding(plan))
+        self._rows = rows = Rows()
         for step in plan.others:
             if isinstance(step, Duplicate):
                 place = _place(batch.positions[step.record])
@@ -124,22 +154,6 @@ class _Writer:
         rows.fingerprints = [tuple(row) for absorbed in self._absorbed.values() for row in absorbed]
         rows.reviews = [tuple(row) for row in self._new_reviews]
         return rows
-
-    def _founding(self, plan: Plan) -> Founding:
-        batch = self._batch
-        made = [step for step in plan.steps if type(step) is Insert or type(step) is Hold]
-        records = [step.record for step in made]
-        id_hashes = memoryview(b"".join(batch.id_hashes)).cast("q")
-        return Founding(
-            first=made[0].key if made else 0,
-            ids=[batch.ids[record] for record in records],
-            scopes=[batch.scopes[record] for record in records],
-            documents=[batch.records[record] for record in records],
-            digests=[batch.digests[record] for record in records],
-            content_hashes=[batch.content_hashes[record] for record in records],
-            id_hashes=[id_hashes[record] for record in records],
-            tokens=[batch.tokens[record] for record in records] if self._has_tokens else None,
-        )
 
     def _tokens(self, record: int) -> bytes | None:
         return self._batch.tokens[record] if self._has_tokens else None
@@ -225,19 +239,13 @@ class _Writer:
         )
 
     def _fold(self, before: Mapping[MemoryKey, StoredRow]) -> None:
-        new = self._rows.new
-        for memory in self._patches:
-            stated, place = self._stated[memory], memory - new.first
+        for memory, operations in self._patches.items():
+            stated = self._stated[memory]
             if memory in before:
-                document = self._after(memory, before[memory].record)
+                document = _after(before[memory].record, operations)
                 self._rows.updates.append((stated, document.decode(), memory))
-            else:
-                new.documents[place] = self._after(memory, new.documents[place])
-                if stated is not None:
-                    self._rows.stated.append((stated, memory))
-
-    def _after(self, memory: MemoryKey, document: bytes) -> bytes:
-        return _encode(apply(_decode(document), self._patches[memory]))
+            elif stated is not None:
+                self._rows.stated.append((stated, memory))
 
 
 def _place(position: Position) -> tuple[int, int, int | None, int]:

@@ -287,8 +287,8 @@ class SqliteStore(Reading):
             with self._block():
                 run = self._connection.execute("SELECT max(run) FROM run").fetchone()[0]
                 transaction = SqliteTransaction(self._connection, run, -1)
-                transaction.lay_out(plan, Checkpoint(), b"{}")
-                transaction.apply()
+                transaction.lay_out(plan, Checkpoint())()
+                transaction.lay_out_rest(b"{}")()
                 raise _Undo
         except _Undo:
             return None

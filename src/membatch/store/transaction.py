@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +20,7 @@ from membatch.store.driver import ours, translated
 from membatch.store.packing import packed, pieces
 from membatch.store.queries import query
 from membatch.store.reading import next_keys
-from membatch.store.rows import Founding, Row, rows_of
+from membatch.store.rows import Founding, Row, founding_of, rows_of
 
 _MOST_ROWS: Final = 256  # of one statement; no row has so many columns that SQLite cannot number the values
 # A batch comes back to the pages of its survivors several times. Measured: with the 2 MB that SQLite keeps by itself
@@ -68,31 +69,47 @@ class _Statement(NamedTuple):
     is_each: bool
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what cannot be written, of what a rule or format made."""
+    try:
+        yield
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RefusedError(f"it cannot be written: {type(error).__name__}: {error}") from error
+
+
 class SqliteTransaction:
-    """One batch on its way into the store: laid out first, which is the interpreter's work, then applied."""
+    """One batch on its way into the store; see `membatch.store.Transaction` for its face."""
 
     def __init__(self, connection: sqlite3.Connection, run: int, number: int) -> None:
         self._connection, self._run, self._number = connection, run, number
         self._statements: list[_Statement] = []
 
-    def lay_out(self, plan: Plan, checkpoint: Checkpoint, tally: bytes) -> None:
-        """Work out what is to be written; raises RefusedError where a value cannot be."""
+    def lay_out(self, plan: Plan, checkpoint: Checkpoint) -> Callable[[], None]:
+        """Return what writes the batch and its new memories; raises RefusedError where a value cannot be written."""
         self._plan = plan
-        _, next_merge, batch_key = next_keys(self._connection)
-        try:
-            rows = rows_of(plan, batch_key, next_merge)
-        except (TypeError, ValueError, RecursionError) as error:  # what a rule or format made cannot be written
-            raise RefusedError(f"it cannot be written: {type(error).__name__}: {error}") from error
+        _, self._next_merge, self._batch = next_keys(self._connection)
+        with _told():
+            new = founding_of(plan)
         place = msgspec.json.encode(checkpoint).decode()
         with ours():
             is_utf_8 = self._connection.execute(query("encoding")).fetchone()[0] == "UTF-8"  # as `packed` says
+        self._add(query("insert_batch"), (self._batch, self._run, self._number, place, ""))
+        self._insert("insert_memory", [] if is_utf_8 else new.memories(self._batch))
+        self._insert("insert_founder", [] if is_utf_8 else new.founders())
+        if is_utf_8:
+            self._found(new)
+        return self._laid_out()
+
+    def lay_out_rest(self, tally: bytes, resolved: Iterable[int] = ()) -> Callable[[], None]:
+        """Return what writes the rest: lineage, what was known or held or rejected, the tally, resolved rejects.
+
+        Raises RefusedError where a value cannot be written.
+        """
+        with _told():
+            rows = rows_of(self._plan, self._batch, self._next_merge)
         if rows.updates:
             self._add(f"PRAGMA cache_size = -{_SURVIVORS_CACHE_KIB}")
-        self._add(query("insert_batch"), (batch_key, self._run, self._number, place, tally.decode()))
-        self._insert("insert_memory", [] if is_utf_8 else rows.new.memories(batch_key))
-        self._insert("insert_founder", [] if is_utf_8 else rows.new.founders())
-        if is_utf_8:
-            self._found(rows.new, batch_key)
         self._update("state_memories", rows.stated)
         self._insert("insert_merge", rows.merges)
         self._update("update_memories", rows.updates)
@@ -102,11 +119,18 @@ class SqliteTransaction:
         self._insert("insert_duplicate", rows.duplicates)
         self._insert("insert_review", rows.reviews)
         self._insert("insert_reject", rows.rejects)
+        self._add(query("resolve_reject"), [(self._run, reject) for reject in resolved], is_each=True)
+        self._add(query("set_tally"), (tally.decode(), self._batch))
+        return self._laid_out()
 
-    def apply(self) -> None:
-        """Write it, the interpreter's lock mostly left to others; raises RefusedError where a row is refused."""
+    def _laid_out(self) -> Callable[[], None]:
+        statements, self._statements = self._statements, []
+        return partial(self._apply, statements)
+
+    def _apply(self, statements: list[_Statement]) -> None:
+        """Execute statements, the interpreter's lock mostly left to others."""
         with ours():
-            for statement in self._statements:
+            for statement in statements:
                 try:
                     if statement.is_each:
                         self._connection.executemany(statement.text, statement.values)
@@ -118,11 +142,11 @@ class SqliteTransaction:
     def _add(self, text: str, values: Any = (), inserted: _Inserted | None = None, *, is_each: bool = False) -> None:
         self._statements.append(_Statement(text, values, inserted, is_each))
 
-    def _found(self, new: Founding, batch_key: int) -> None:
+    def _found(self, new: Founding) -> None:
         """Insert new memories with what leads to them: thousands with one statement."""
         for piece in pieces(new):
-            values, every = packed(piece, batch_key), range(len(piece.ids))
-            memories = partial(piece.memories, batch_key)
+            values, every = packed(piece, self._batch), range(len(piece.ids))
+            memories = partial(piece.memories, self._batch)
             self._add(query("insert_memories"), values, _Inserted("insert_memory", memories, every))
             self._add(query("insert_founders"), values, _Inserted("insert_founder", piece.founders, every))
 
@@ -157,7 +181,3 @@ class SqliteTransaction:
             except sqlite3.Error:
                 return number
         return None
-
-    def resolve(self, rejects: Iterable[int]) -> None:
-        """Let the transaction mark rejects of an earlier run as resolved by this one."""
-        self._add(query("resolve_reject"), [(self._run, reject) for reject in rejects], is_each=True)
