@@ -121,11 +121,10 @@ def collected_by_batch() -> Iterator[None]:
 
 
 class Found(NamedTuple):
-    """Records with what could be the same, and the rows of those memories; `asked` is how many were looked up."""
+    """Records with what could be the same; `asked` is how many were looked up."""
 
     batch: Batch
     hits: Hits
-    rows: dict[MemoryKey, StoredRow]
     asked: int
 
 
@@ -211,11 +210,13 @@ class Loader:
         with self._clock.stage("match"):
             oldest = self._first_of_run if self._rules.only_run else MemoryKey(1)
             hits = self._index.find(piece, self._store.fetch, oldest, self._others)
-            return Found(sliced(piece, 0, hits.length), hits, self._store.fetch(hits.memories()), len(piece))
+            return Found(sliced(piece, 0, hits.length), hits, len(piece))
 
     def _commit(self, found: Found, breaker: Breaker, number: int, origin: Origin | None) -> tuple[Plan, Tally, bool]:
         self._isolated = self._refusals = 0
-        plan = self._decide(found.batch, found)
+        with self._clock.stage("match"):  # here, not where it was looked up: each row needs the interpreter
+            rows = self._store.fetch(found.hits.memories())
+        plan = self._decide(found.batch, found.hits, rows)
         while True:
             try:
                 plan, tally, is_broken = self._write(plan, found, breaker, number, origin)
@@ -225,19 +226,19 @@ class Loader:
                     raise
                 self._refusals += 1
                 guilty, why = refused_step(self._store, plan, error)
-                plan = self._decide(self._without(plan.batch, guilty, why), found)
+                plan = self._decide(self._without(plan.batch, guilty, why), found.hits, rows)
         self._next_key = MemoryKey(self._next_key + tally.counts.inserted + tally.counts.held)
         return plan, tally, is_broken
 
-    def _decide(self, batch: Batch, found: Found) -> Plan:
+    def _decide(self, batch: Batch, hits: Hits, rows: dict[MemoryKey, StoredRow]) -> Plan:
         """Return the plan of a batch; a record about which deciding fails is isolated."""
         while True:
             try:
                 with self._clock.stage("merge"):
                     return decide(
                         batch,
-                        found.hits,
-                        found.rows,
+                        hits,
+                        rows,
                         self._rules,
                         next_key=self._next_key,
                         first_of_run=self._first_of_run,

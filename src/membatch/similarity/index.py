@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from membatch.plan import Batch, Fingerprints, Hits, Hold, Insert, MemoryKey, Merge, Plan, Similar, StoredRow
+from membatch.plan import Batch, Digest, Fingerprints, Hits, Hold, Insert, MemoryKey, Merge, Plan, Similar, StoredRow
 from membatch.similarity.crowd import LEAST, Fetch
 from membatch.similarity.crowds import Asking, Crowds
 from membatch.similarity.guards import GuardRow
 from membatch.similarity.join import Found, Join
-from membatch.similarity.known import Known, digest_columns, hash_column, id_column
+from membatch.similarity.known import Columns, Known, columns_of
 from membatch.threads import other_thread
 
 NO_GUARDS: Final[Mapping[str, GuardRow]] = {}
@@ -45,6 +45,7 @@ class Index:
     ) -> None:
         self._known = Known()
         self._crowds = Crowds(self._known, lowest_score, guards, crowd)
+        self._kept: tuple[list[Digest], Columns] | None = None
         self._join: Join | None = None
         if strategy == "similar":
             self._join = Join(lowest_score, crowd if self._crowds.mask else 0, self._known.founder_hashes)
@@ -72,6 +73,13 @@ class Index:
             known.result()
         return True
 
+    def _columns(self, batch: Batch) -> Columns:
+        """Return the hashes of a batch; those of the one looked up last are kept for when it is known."""
+        kept = self._kept
+        if kept is None or kept[0] is not batch.digests:
+            kept = self._kept = batch.digests, columns_of(batch.digests, batch.content_hashes, batch.id_hashes)
+        return kept[1]
+
     def find(
         self,
         batch: Batch,
@@ -83,8 +91,7 @@ class Index:
 
         `fetch` returns rows of the store; only memories from `oldest` on are of interest, `others` among them aside.
         """
-        digests = digest_columns(batch.digests)
-        ids, hashes = id_column(batch.id_hashes), hash_column(batch.content_hashes)
+        digests, hashes, ids = self._columns(batch)
         known = self._known.by_digest(digests)
         open_ = known == 0
         open_[list(batch.rejections)] = False
@@ -162,7 +169,7 @@ class Index:
             assert isinstance(first, Insert | Hold)
             memories[founding] = np.arange(first.key, first.key + len(founding))
         dead = self._replace(memories, replacing)
-        hashes = hash_column(batch.content_hashes)
+        digests, hashes, ids = self._columns(batch)
         if self._join is not None:
             stays = founds.copy()
             stays[replacing] = True
@@ -171,9 +178,9 @@ class Index:
         rows = np.flatnonzero(leads)
         if len(rows):
             self._known.add(
-                digest_columns(batch.digests)[rows],
+                digests[rows],
                 hashes[rows],
-                np.where(founds[rows], id_column(batch.id_hashes)[rows], 0),
+                np.where(founds[rows], ids[rows], 0),
                 memories[rows].astype(np.uint32),
                 dead[rows],
             )

@@ -6,7 +6,8 @@ One row is one fingerprint; about 60 bytes a row. Data in: columns of hashes. Da
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -160,16 +161,17 @@ class Known:
             self._dead[block] |= np.isin(self._memories[block], memories)
 
 
-def digest_columns(digests: list[Any]) -> UInts:
-    """Return digests of 16 bytes as an array (n, 2)."""
-    return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
+class Columns(NamedTuple):
+    """The hashes of a batch: digests (n, 2), the first halves of content hashes (n,), id hashes (n,)."""
+
+    digests: UInts
+    hashes: UInts
+    ids: UInts
 
 
-def hash_column(hashes: list[Any]) -> UInts:
-    """Return the first 8 bytes of content hashes of 16 bytes as an array (n,)."""
-    return digest_columns(hashes)[:, 0].copy()
-
-
-def id_column(ids: list[bytes]) -> UInts:
-    """Return id hashes of 8 bytes as an array (n,)."""
-    return np.frombuffer(b"".join(ids), np.uint64)
+def columns_of(digests: Sequence[bytes], content_hashes: Sequence[bytes], id_hashes: Sequence[bytes]) -> Columns:
+    """Return hashes of 16, 16 and 8 bytes as arrays."""
+    halves, contents, ids = (
+        np.frombuffer(b"".join(column), np.uint64) for column in (digests, content_hashes, id_hashes)
+    )
+    return Columns(halves.reshape(-1, 2), contents[::2].copy(), ids)
