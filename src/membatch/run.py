@@ -216,7 +216,11 @@ class Loader:
         self._isolated = self._refusals = 0
         with self._clock.stage("match"):  # here, not where it was looked up: each row needs the interpreter
             rows = self._store.fetch(found.hits.memories())
+        tidying = self._store.tidying(found.batch.read_bytes)
+        tidied = None if tidying is None else self._writer.then(tidying)
         plan = self._decide(found.batch, found.hits, rows)
+        if tidied is not None:
+            tidied.result()
         while True:
             try:
                 plan, tally, is_broken = self._write(plan, found, breaker, number, origin)

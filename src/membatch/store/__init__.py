@@ -268,6 +268,12 @@ class Store(Protocol):
     def fetch(self, keys: Iterable[MemoryKey]) -> dict[MemoryKey, StoredRow]:
         """Return memories by key."""
 
+    def tidying(self, read_bytes: int) -> Callable[[], None] | None:
+        """Return what keeps writing cheap and changes no data, None where none is due; so much was read since then.
+
+        It is the database's work: another thread can do it while this one asks nothing of the store.
+        """
+
     def transaction(self, run: int, number: int) -> AbstractContextManager[Transaction]:
         """Open the transaction of a batch; it commits at the end of the block, or rolls back."""
 

@@ -13,7 +13,7 @@ import re
 import socket
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -47,7 +47,10 @@ if TYPE_CHECKING:
 
 OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
 PAGE_BYTES: Final = 16_384  # measured: fewer pages are rewritten a commit than with the default of 4 KiB
-CHECKPOINT_PAGES: Final = 2_500  # about 40 MB of log before it moves into the database
+# A load has the log moved into the database after about so much of its input, which fills 50 MB of it. What a
+# transaction leaves behind beyond so many pages, 160 MB, its commit moves.
+LOGGED_BYTES: Final = 12_000_000
+CHECKPOINT_PAGES: Final = 10_000
 BUSY_MILLISECONDS: Final = 5_000
 LOCK_SECONDS: Final = 0.2  # a reader that looks whether the lock is held has it for less than a millisecond
 PATIENT_MILLISECONDS: Final = 30_000  # where nobody counts attempts: about as long as those of a batch together
@@ -71,7 +74,7 @@ class SqliteStore(Reading):
         self._path = path_of(url)
         self._dry_run = dry_run
         self._lock: filelock.BaseFileLock | None = None
-        self._lease = 0
+        self._lease = self._logged = 0
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         is_new = not Path(self._path).exists() or Path(self._path).stat().st_size == 0
         may_be_made = write and scope is not None
@@ -278,6 +281,18 @@ class SqliteStore(Reading):
 
         with self._block(BUSY_MILLISECONDS):
             yield SqliteTransaction(self._connection, run, number)
+
+    def tidying(self, read_bytes: int) -> Callable[[], None] | None:
+        """Return what moves the log into the database, where so much was read since the last time that it is due."""
+        self._logged += read_bytes
+        if self._dry_run or self._logged < LOGGED_BYTES:
+            return None
+        self._logged = 0
+        return self._move_log
+
+    def _move_log(self) -> None:
+        with contextlib.suppress(sqlite3.Error):  # what cannot be moved stays in the log, as after a commit
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def refusal(self, plan: Plan) -> RefusedError | None:
         """Return why the database refuses a row of the plan, None where it takes all; nothing is written."""
