@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS: Final = 6
 _ENDLESS: Final = 1 << 62
 _LEAST_REACH: Final = 8
+_COLLECTED_TOGETHER: Final = 4  # batches
 FIRST_BACKOFF_SECONDS: Final = 0.1
 
 # An observer gets each batch's plan and statistics after it has committed.
@@ -103,7 +104,7 @@ class Stop:
 
 @contextmanager
 def collected_by_batch() -> Iterator[None]:
-    """Keep the garbage collector out of the hot loops: what is there is frozen, what comes is collected by batch.
+    """Keep the garbage collector out of the hot loops: what is there is frozen, what comes is collected by batches.
 
     Measured (`benchmarks/sizing.py --collector`): its share of a load falls by more than half. Nothing is collected
     before the freeze: that would take as long as all batches of a small load together. The state is put back at
@@ -179,7 +180,8 @@ class Loader:
                 for observer in observers:
                     observer(plan, tally)
                 del found, plan  # what is gone need not be looked through
-                gc.collect(1)
+                if len(tallies) % _COLLECTED_TOGETHER == 0:
+                    gc.collect(1)
                 self._resize(tally, prepared)
                 if is_broken:
                     return Outcome("stopped", tallies)

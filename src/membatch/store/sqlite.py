@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 
 OLDEST_SQLITE: Final = (3, 38, 0)  # the operators -> and ->>
 PAGE_BYTES: Final = 16_384  # measured: fewer pages are rewritten a commit than with the default of 4 KiB
-# A load has the log moved into the database after about so much of its input, which fills 50 MB of it. What a
-# transaction leaves behind beyond so many pages, 160 MB, its commit moves.
-LOGGED_BYTES: Final = 12_000_000
-CHECKPOINT_PAGES: Final = 10_000
+# A load has the log moved into the database after about so much of its input, which fills up to 120 MB of it: a page
+# that was written several times is moved once. What is there beyond so many pages, 240 MB, a commit moves.
+LOGGED_BYTES: Final = 24_000_000
+CHECKPOINT_PAGES: Final = 15_000
 BUSY_MILLISECONDS: Final = 5_000
 LOCK_SECONDS: Final = 0.2  # a reader that looks whether the lock is held has it for less than a millisecond
 PATIENT_MILLISECONDS: Final = 30_000  # where nobody counts attempts: about as long as those of a batch together
