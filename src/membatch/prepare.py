@@ -243,7 +243,7 @@ class Prepare:
             tokens=self._tokenize(made.texts) if self._tokenize is not None else [],
             rejections=dict(sorted(rejections.items())),
             warnings=dict(sorted(made.warnings.items())),
-            migrations=migrations,
+            migrations=dict(sorted(migrations.items())),
             after=raw.after,
             read_bytes=sum(map(len, raw.items)),
         )

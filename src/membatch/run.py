@@ -154,7 +154,7 @@ class Loader:
         self._isolated = self._refusals = 0  # of the batch in hand
         self._next_key = store.next_key()
         self._merged_away = store.merged_away()
-        self._ahead = Ahead(())
+        self._ahead, self._stop = Ahead(()), Stop()
         self._looking: Future[Found | None] | None = None  # up what comes next
 
     def load(
@@ -169,7 +169,7 @@ class Loader:
     ) -> Outcome:
         """Decide and commit batch after batch until the input ends, the tolerance breaks or a stop is asked for."""
         breaker = Breaker(self._config.tolerance, earlier)
-        self._ahead, self._looking = Ahead(batches), None
+        self._ahead, self._looking, self._stop = Ahead(batches), None, stop
         tallies: list[Tally] = []
         with writer_thread(self._clock) as self._writer:
             while (found := self._next()) is not None:
@@ -320,7 +320,7 @@ class Loader:
             return None
         with self._clock.stage("match"):
             self._index.advance(plan)
-        return None if following is None else self._look_up(following)
+        return None if following is None or self._stop.requested else self._look_up(following)
 
 
 def checkpoint_of(store: Store, run: int) -> tuple[int, Checkpoint]:

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Final, TypeVar
 
+from membatch import signals
 from membatch.monitor import Clock
 from membatch.plan import Checkpoint, Plan
 from membatch.store import Transaction, Write
@@ -30,6 +31,8 @@ class Writer:
 
     def __init__(self, thread: ThreadPoolExecutor, clock: Clock) -> None:
         self._thread, self._clock = thread, clock
+        self._block = ExitStack()  # of the transaction that is being ended
+        self._is_ending = False
         self.locked = self.waited = 0.0  # seconds that the last transaction took, and that its commit waited
 
     @contextmanager
@@ -41,17 +44,19 @@ class Writer:
         The new memories are written already while the block works these out. Raises what opening a transaction and
         laying out raise; what writing raises, the future does.
         """
-        opened = time.perf_counter()
+        opened, self._is_ending = time.perf_counter(), False
         with ExitStack() as block:
             with self._clock.stage("write"):
                 entered = block.enter_context(transaction)
-                first = self._thread.submit(_timed, entered.lay_out(plan, checkpoint))
-            block.callback(first.exception)  # nothing is rolled back under it
+                write = entered.lay_out(plan, checkpoint)
+                block.callback(self._wait)  # before there is anything to wait for: a signal may come in between
+                first = self._thread.submit(_timed, write)
 
             def end(tally: bytes, resolved: Iterable[int]) -> Future[None]:
                 with self._clock.stage("write"):
                     rest = entered.lay_out_rest(tally, resolved)
-                return self._thread.submit(self._end, block.pop_all(), first, rest, opened)
+                self._block = block.pop_all()  # kept, whatever comes: dropped, it would be rolled back
+                return self._thread.submit(self._end, self._block, first, rest, opened)
 
             yield end
 
@@ -59,7 +64,14 @@ class Writer:
         """Have something done after all that was begun."""
         return self._thread.submit(function, *arguments)
 
+    def _wait(self) -> None:
+        """Wait until the other thread is idle, so that nothing is rolled back under it; no signal ends that."""
+        if not self._is_ending:
+            with signals.ignored():
+                self._thread.submit(int).result()
+
     def _end(self, block: ExitStack, first: Future[tuple[float, float]], rest: Write, opened: float) -> None:
+        self._is_ending = True
         with block:
             for seconds, cpu_seconds in (first.result(), _timed(rest)):
                 self._clock.add("write", seconds, cpu_seconds)

@@ -131,6 +131,8 @@ class SqliteTransaction:
         """Execute statements, the interpreter's lock mostly left to others."""
         with ours():
             for statement in statements:
+                if not self._connection.in_transaction:  # each statement would commit by itself
+                    raise StoreError("the transaction of a batch was rolled back while it was written: resume the run")
                 try:
                     if statement.is_each:
                         self._connection.executemany(statement.text, statement.values)
