@@ -155,7 +155,7 @@ class Loader:
         self._next_key = store.next_key()
         self._merged_away = store.merged_away()
         self._ahead, self._stop = Ahead(()), Stop()
-        self._looking: Future[Found | None] | None = None  # up what comes next
+        self._looking: Future[Found | None] | None = None  # gives what comes next, looked up
 
     def load(
         self,
